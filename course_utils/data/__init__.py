@@ -1,0 +1,1 @@
+"""Data: `files` (the search), `download`, images, glyphs, text, batches, and `corrupt`."""

@@ -1,0 +1,68 @@
+"""Units, errors and probes. Losses are in nats; this is the one file that converts units."""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def nats_to_bits(nats: float) -> float:
+    """1 nat = 1 / ln 2 = 1.4427 bits."""
+    return nats / math.log(2)
+
+
+def bits_per_dimension(nats: float, dimensions: int) -> float:
+    """Nats per item -> bits per dimension (per pixel, say): nats / (dimensions ln 2)."""
+    return nats / (dimensions * math.log(2))
+
+
+def squared_error(x: Tensor, y: Tensor) -> Tensor:
+    """Squared error per item, summed over its dimensions. (B, ...), (B, ...) -> (B,)."""
+    if x.shape != y.shape:
+        raise ValueError(f"shapes differ: {tuple(x.shape)} and {tuple(y.shape)}")
+    return (x - y).square().flatten(1).sum(dim=1)
+
+
+def psnr(x: Tensor, y: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio of images with peak 1, in decibels: -10 log10(mean squared error).
+
+    (B, ...), (B, ...) -> (B,). Equal images give inf; noise of deviation s alone gives -20 log10 s.
+    """
+    mean_squared_error = squared_error(x, y) / x[0].numel()
+    return -10 * torch.log10(mean_squared_error)
+
+
+def nearest_neighbours(queries: Tensor, items: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
+    """Euclidean distances and indices of the `k` nearest items of each query, nearest first.
+
+    (B, ...), (n, ...) -> (B, k), (B, k). Works through the queries in chunks: memory stays small.
+    """
+    if not 1 <= k <= len(items):
+        raise ValueError(
+            f"k={k} neighbours among {len(items)} items; choose 1 <= k <= {len(items)}"
+        )
+    items = items.flatten(1)
+    parts = [
+        torch.cdist(chunk, items).topk(k, dim=1, largest=False)
+        for chunk in queries.flatten(1).split(256)
+    ]
+    return torch.cat([p.values for p in parts]), torch.cat([p.indices for p in parts])
+
+
+def linear_probe_r2(
+    codes: Tensor, targets: Tensor, test_codes: Tensor, test_targets: Tensor
+) -> Tensor:
+    """Share of each target's variance that a linear map of the code explains, on test items.
+
+    (n, Z), (n, F), (m, Z), (m, F) -> (F,). Least squares with an intercept, fitted on (codes,
+    targets). 1 = read off perfectly, 0 = no better than the mean (Alain & Bengio 2016,
+    arXiv 1610.01644, probe a layer with a linear model).
+    """
+    weights = torch.linalg.lstsq(_with_one(codes), targets.double(), driver="gelsd").solution
+    residual = test_targets.double() - _with_one(test_codes) @ weights
+    spread = test_targets.double() - test_targets.double().mean(dim=0)
+    return (1 - residual.square().sum(dim=0) / spread.square().sum(dim=0)).float()
+
+
+def _with_one(codes: Tensor) -> Tensor:
+    return torch.cat([codes.double(), torch.ones(len(codes), 1, dtype=torch.float64)], dim=1)

@@ -1,0 +1,113 @@
+"""Pictures for the whole course: each function takes tensors and returns Axes.
+
+One color per role, from the Okabe-Ito palette, which color-blind readers can tell apart
+(Okabe & Ito 2008, Color Universal Design).
+"""
+
+import math
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor
+
+COLORS = {
+    "train": "#0072B2",  # blue
+    "validation": "#D55E00",  # vermilion
+    "real": "#000000",
+    "generated": "#009E73",  # bluish green
+    "model": "#CC79A7",  # reddish purple
+    "baseline": "#737373",  # grey
+    "highlight": "#E69F00",  # orange
+}
+STYLE = {
+    "figure.facecolor": "white",  # opaque: readable on a dark page
+    "savefig.facecolor": "white",
+    "figure.dpi": 96,
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.8,
+    "legend.frameon": False,
+}
+CLASS_COLORS = "tab10"  # ten digits; labels are also written as text, never by color alone
+
+
+def new_axes(width: float = 6.0, height: float = 3.2, ax: Axes | None = None) -> Axes:
+    """The axes given, or those of a new figure in the course's style; sizes in inches."""
+    if ax is not None:
+        return ax
+    with plt.rc_context(STYLE):
+        return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def new_row(columns: int, width: float = 9.0, height: float = 3.0) -> Sequence[Axes]:
+    """`columns` axes side by side in one figure of the course's style; sizes in inches."""
+    with plt.rc_context(STYLE):
+        return plt.subplots(1, columns, figsize=(width, height), layout="constrained")[1]
+
+
+def show_images(
+    images: Tensor, columns: int = 10, title: str = "", ax: Axes | None = None, scale: float = 0.6
+) -> Axes:
+    """A grid of images, row by row. (n, 1, H, W) or (n, 3, H, W), float in [0, 1].
+
+    `scale`: inches per image. Values outside [0, 1] raise ValueError: a plot never guesses a range.
+    """
+    from torchvision.utils import make_grid
+
+    if images.dtype == torch.uint8 or images.min() < 0 or images.max() > 1:
+        raise ValueError(
+            f"images must be float in [0, 1], got {images.dtype} from {images.min():.3g} to "
+            f"{images.max():.3g}; use to_unit_range for uint8 and clamp(0, 1) for a model's output"
+        )
+    images = images.detach().cpu().float()
+    rows = math.ceil(len(images) / columns)
+    ax = new_axes(scale * columns, scale * rows + (0.35 if title else 0), ax)
+    grid = make_grid(images, nrow=columns, padding=2, pad_value=1.0)  # (3, H', W')
+    ax.imshow(grid.permute(1, 2, 0).numpy(), interpolation="nearest", vmin=0, vmax=1)
+    ax.set_axis_off()
+    ax.set_title(title, fontsize=10, loc="left")
+    return ax
+
+
+def show_rows(rows: dict[str, Tensor], scale: float = 0.6, title: str = "") -> Axes:
+    """Rows of images under each other, each with its name at the left: {name: (n, 1, H, W)}."""
+    columns = len(next(iter(rows.values())))
+    ax = show_images(torch.cat(list(rows.values())), columns, title, scale=scale)
+    height = next(iter(rows.values())).shape[-2] + 2  # make_grid pads by 2 pixels
+    for row, name in enumerate(rows):
+        ax.text(-6, (row + 0.5) * height, name, ha="right", va="center", fontsize=9)
+    return ax
+
+
+def plot_history(
+    history: dict[str, Sequence[float]], unit: str, ax: Axes | None = None, x_label: str = "epoch"
+) -> Axes:
+    """Curves over epochs from 1 on: {"train": [...], "validation": [...]}, in `unit`."""
+    ax = new_axes(5.0, 3.0, ax)
+    for name, values in history.items():
+        epochs = range(1, len(values) + 1)
+        dashes = "-" if name == "train" else "--"
+        ax.plot(epochs, values, dashes, marker=".", color=COLORS.get(name), label=name)
+    ax.set_xlabel(x_label)
+    ax.set_ylabel(unit)
+    ax.legend()
+    return ax
+
+
+def plot_classes(points: Tensor, labels: Tensor, ax: Axes | None = None, size: float = 3.0) -> Axes:
+    """Points in the plane by class, each class named at its median. (n, 2), (n,)."""
+    ax = new_axes(5.5, 5.0, ax)
+    palette = plt.get_cmap(CLASS_COLORS)
+    for label in labels.unique().tolist():
+        mine = points[labels == label].cpu()
+        ax.scatter(*mine.T, s=size, color=palette(label), alpha=0.5, linewidths=0, rasterized=True)
+        x, y = mine.median(dim=0).values.tolist()
+        box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": palette(label)}
+        ax.text(x, y, str(label), ha="center", va="center", fontsize=9, bbox=box)
+    return ax

@@ -1,0 +1,76 @@
+"""Units and distances against values one can check by hand."""
+
+import math
+
+import pytest
+import torch
+
+from course_utils.metrics import (
+    bits_per_dimension,
+    linear_probe_r2,
+    nats_to_bits,
+    nearest_neighbours,
+    psnr,
+    squared_error,
+)
+
+
+def test_ln_2_nats_are_one_bit_and_784_ln_2_nats_one_bit_a_pixel():
+    assert nats_to_bits(math.log(2)) == pytest.approx(1)
+    assert bits_per_dimension(784 * math.log(2), 784) == pytest.approx(1)
+
+
+def test_squared_error_is_summed_over_dimensions_and_kept_per_item():
+    x = torch.zeros(3, 1, 28, 28)
+    y = x.clone()
+    y[1] = 0.5
+    torch.testing.assert_close(squared_error(x, y), torch.tensor([0.0, 196.0, 0.0]))
+
+
+def test_squared_error_refuses_shapes_that_would_broadcast():
+    with pytest.raises(ValueError, match="shapes differ"):
+        squared_error(torch.zeros(3, 4), torch.zeros(3, 1))
+
+
+def test_psnr_of_an_error_of_one_tenth_is_20_db_and_of_noise_its_deviation():
+    x = torch.zeros(2, 1, 8, 8)
+    torch.testing.assert_close(psnr(x, x + 0.1), torch.tensor([20.0, 20.0]))
+    generator = torch.Generator().manual_seed(0)
+    noise = 0.5 * torch.randn(1, 100_000, generator=generator)
+    # 5 standard errors of the mean square: 5 sqrt(2 / 100,000) = 2.2 % = 0.1 dB
+    assert abs(psnr(noise, torch.zeros_like(noise)).item() - 6.02) < 0.1
+
+
+def test_nearest_neighbours_equal_brute_force_in_order():
+    generator = torch.Generator().manual_seed(0)
+    queries = torch.randn(300, 5, generator=generator)
+    items = torch.randn(40, 5, generator=generator)
+    distances, indices = nearest_neighbours(queries, items, k=3)
+    brute = (queries[:, None] - items).square().sum(dim=2).sqrt()
+    expected = brute.sort(dim=1)
+    torch.testing.assert_close(indices, expected.indices[:, :3])
+    torch.testing.assert_close(distances, expected.values[:, :3], atol=1e-4, rtol=1e-4)
+
+
+def test_more_neighbours_than_items_is_refused_with_the_cure():
+    with pytest.raises(ValueError, match="choose 1 <= k <= 4"):
+        nearest_neighbours(torch.zeros(1, 2), torch.zeros(4, 2), k=5)
+
+
+def test_a_probe_reads_a_linear_target_fully_and_noise_not_at_all():
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.randn(2_000, 3, generator=generator)
+    linear = codes @ torch.tensor([[1.0], [2.0], [0.0]]) + 7
+    noise = torch.randn(2_000, 1, generator=generator)
+    half = linear + math.sqrt(5.0) * noise  # signal and noise have variance 5 each
+    targets = torch.cat([linear, noise, half], dim=1)
+    r2 = linear_probe_r2(codes[:1000], targets[:1000], codes[1000:], targets[1000:])
+    assert r2[0] > 0.999
+    assert abs(r2[1]) < 0.03
+    assert abs(r2[2] - 0.5) < 0.1
+
+
+def test_a_probe_survives_a_dimension_that_is_constant():
+    codes = torch.cat([torch.randn(100, 2), torch.zeros(100, 1)], dim=1)
+    r2 = linear_probe_r2(codes, codes[:, :1], codes, codes[:, :1])
+    torch.testing.assert_close(r2, torch.ones(1), atol=1e-4, rtol=0)

@@ -1,0 +1,95 @@
+"""Plots assert the range they are given and return the axes they drew on."""
+
+import itertools
+
+import matplotlib
+import pytest
+import torch
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt  # noqa: E402
+
+from course_utils.plotting import (  # noqa: E402
+    COLORS,
+    plot_classes,
+    plot_history,
+    show_images,
+    show_rows,
+)
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def test_images_outside_the_range_are_refused_with_the_cure():
+    for images in (
+        torch.full((2, 1, 4, 4), 1.1),
+        torch.full((2, 1, 4, 4), -0.1),
+        torch.zeros(2, 1, 4, 4, dtype=torch.uint8),
+    ):
+        with pytest.raises(ValueError, match="to_unit_range"):
+            show_images(images)
+
+
+def test_the_grid_shows_every_image_in_reading_order():
+    images = torch.linspace(0, 1, 6)[:, None, None, None].expand(6, 1, 4, 4)
+    shown = show_images(images, columns=3).images[0].get_array()
+    centers = [shown[4 + 6 * row, 4 + 6 * column, 0] for row in range(2) for column in range(3)]
+    torch.testing.assert_close(torch.tensor(centers), torch.linspace(0, 1, 6))
+
+
+def test_rows_carry_their_names():
+    ax = show_rows({"noisy": torch.zeros(3, 1, 4, 4), "restored": torch.ones(3, 1, 4, 4)})
+    assert [text.get_text() for text in ax.texts] == ["noisy", "restored"]
+
+
+def test_history_has_one_curve_a_name_and_a_unit():
+    ax = plot_history({"train": [3.0, 2.0], "validation": [3.5, 2.5]}, "nats per image")
+    assert ax.get_ylabel() == "nats per image"
+    assert ax.lines[0].get_color() == COLORS["train"]
+    assert list(ax.lines[1].get_xdata()) == [1, 2]
+
+
+def test_classes_are_named_as_text_not_by_color_alone():
+    points = torch.randn(50, 2)
+    ax = plot_classes(points, torch.arange(50) % 5)
+    assert [text.get_text() for text in ax.texts] == ["0", "1", "2", "3", "4"]
+
+
+def test_figures_have_an_opaque_white_face():
+    figure = show_images(torch.zeros(1, 1, 4, 4)).figure
+    assert figure.get_facecolor() == (1.0, 1.0, 1.0, 1.0)
+
+
+def test_a_function_draws_on_the_axes_it_is_given():
+    _, axes = plt.subplots(1, 2)
+    assert plot_history({"train": [1.0]}, "nats", ax=axes[1]) is axes[1]
+    assert plt.get_fignums() == [1]
+
+
+def luminance(color):
+    """Relative luminance of WCAG 2.1."""
+    channels = torch.tensor([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = torch.where(channels <= 0.03928, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return (linear @ torch.tensor([0.2126, 0.7152, 0.0722])).item()
+
+
+def seen_by_a_deuteranope(color):
+    """Linear RGB under deuteranopia (Machado et al. 2009, severity 1)."""
+    matrix = torch.tensor([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]])
+    return matrix @ torch.tensor([(int(color[i : i + 2], 16) / 255) ** 2.2 for i in (1, 3, 5)])
+
+
+def test_colors_of_two_roles_stay_apart_for_color_blind_readers():
+    for one, other in itertools.combinations(COLORS.values(), 2):
+        distance = (seen_by_a_deuteranope(one) - seen_by_a_deuteranope(other)).norm()
+        assert distance > 0.08, (one, other)
+
+
+def test_every_color_can_be_seen_on_white():
+    for name, color in COLORS.items():
+        assert 1.05 / (luminance(color) + 0.05) > 2, name

@@ -1,0 +1,59 @@
+import os
+import time
+from pydoc_data.topics import topics
+
+import pytest
+
+from course_utils.data.text import Text, _split, load_text
+
+
+@pytest.fixture
+def nothing_here(tmp_path, monkeypatch):
+    monkeypatch.delenv("COURSE_DATA", raising=False)
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path))
+    monkeypatch.setenv("COURSE_OFFLINE", "1")
+    return tmp_path
+
+
+def test_the_split_keeps_every_character_once_nine_tenths_first():
+    text = load_text("python-docs")
+    whole = text.train + text.validation
+    assert len(whole) > 300_000 and len(text.train) == int(0.9 * len(whole))
+    assert "\r" not in whole and text.name == "python-docs"
+    assert whole.startswith(topics[min(topics)].strip())  # by title, so equal in every process
+
+
+def test_lines_end_alike_whatever_the_file_has():
+    assert _split("a", "one\r\ntwo\rsix\n") == Text("a", "one\ntwo\nsi", "x\n")
+
+
+def test_offline_one_line_says_what_is_used_why_and_the_cure(nothing_here, capsys):
+    assert load_text("tinyshakespeare").name == "python-docs"
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "python-docs" in line and "COURSE_OFFLINE" in line and "course_utils data" in line
+
+
+def test_with_the_network_blocked_the_stand_in_comes_at_once(nothing_here, monkeypatch, capsys):
+    monkeypatch.setenv("COURSE_OFFLINE", "0")
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody listens: no host is reached
+    start = time.monotonic()
+    assert load_text("tinyshakespeare").name == "python-docs"
+    assert time.monotonic() - start < 20
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4 and "raw.githubusercontent.com: " in lines[3]
+    assert list(nothing_here.rglob("*")) == []
+
+
+def test_an_unknown_text_gets_the_nearest_name():
+    with pytest.raises(ValueError, match="Did you mean 'tinyshakespeare'"):
+        load_text("tiny-shakespeare")
+
+
+@pytest.mark.skipif("COURSE_DATA" not in os.environ, reason="needs the real text")
+def test_tiny_shakespeare_has_its_known_sizes():
+    text = load_text("tinyshakespeare")
+    assert text.name == "tinyshakespeare"
+    assert (len(text.train), len(text.train + text.validation)) == (1_003_854, 1_115_394)
+    assert len(set(text.train + text.validation)) == 65
+    assert text.train.startswith("First Citizen:\nBefore we proceed any further, hear me speak.")
