@@ -41,14 +41,21 @@ def new_axes(width: float = 6.0, height: float = 3.2, ax: Axes | None = None) ->
     """The axes given, or those of a new figure in the course's style; sizes in inches."""
     if ax is not None:
         return ax
-    with plt.rc_context(STYLE):
-        return plt.subplots(figsize=(width, height), layout="constrained")[1]
+    return _subplots(1, width, height)
 
 
 def new_row(columns: int, width: float = 9.0, height: float = 3.0) -> Sequence[Axes]:
     """`columns` axes side by side in one figure of the course's style; sizes in inches."""
+    return _subplots(columns, width, height)
+
+
+def _subplots(columns: int, width: float, height: float) -> Axes | Sequence[Axes]:
+    # The figure is made outside the style: the first one starts a notebook's backend, and the end
+    # of the style would undo that backend's settings; later pictures would not be shown.
+    look = {"dpi": STYLE["figure.dpi"], "facecolor": STYLE["figure.facecolor"]}
+    figure = plt.figure(figsize=(width, height), layout="constrained", **look)
     with plt.rc_context(STYLE):
-        return plt.subplots(1, columns, figsize=(width, height), layout="constrained")[1]
+        return figure.subplots(1, columns)
 
 
 def show_images(
@@ -110,4 +117,65 @@ def plot_classes(points: Tensor, labels: Tensor, ax: Axes | None = None, size: f
         x, y = mine.median(dim=0).values.tolist()
         box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": palette(label)}
         ax.text(x, y, str(label), ha="center", va="center", fontsize=9, bbox=box)
+    return ax
+
+
+def plot_curves(
+    x: Tensor, curves: dict[str, Tensor], x_label: str, y_label: str, ax: Axes | None = None
+) -> Axes:
+    """Curves over one axis: {name: (n,)}; infinite values leave a gap.
+
+    A role's name gets its color, other names the remaining ones; each curve has its kind of line.
+    """
+    ax = new_axes(5.5, 3.2, ax)
+    spare = iter([color for role, color in COLORS.items() if role not in curves])
+    for line, (name, y) in zip(["-", "--", "-.", ":"] * len(curves), curves.items(), strict=False):
+        y = torch.where(y.isfinite(), y, torch.nan)
+        ax.plot(x.numpy(), y.numpy(), line, color=COLORS.get(name) or next(spare), label=name)
+    ax.set_xlabel(x_label)
+    ax.set_ylabel(y_label)
+    ax.legend()
+    return ax
+
+
+def plot_histogram(
+    density: Tensor, edges: Tensor, x_label: str, role: str = "real", ax: Axes | None = None
+) -> Axes:
+    """Bars of a histogram: density of each bin (n,), edges of the bins (n + 1,)."""
+    ax = new_axes(5.5, 3.2, ax)
+    ax.stairs(density.numpy(), edges.numpy(), fill=True, color=COLORS[role], alpha=0.25)
+    ax.set_xlabel(x_label)
+    ax.set_ylabel("density")
+    return ax
+
+
+def plot_density(
+    log_density: Tensor,
+    grid: tuple[Tensor, Tensor],
+    labels: tuple[str, str],
+    points: dict[str, Tensor],
+    ax: Axes | None = None,
+) -> Axes:
+    """Contours of a density in the plane over points {role: (n, 2)}.
+
+    `grid`: places (W,) and heights (H,) at which `log_density` (H, W) is known, in nats; `labels`
+    of these two axes. Five lines, one for each nat below the peak: each is e times lower.
+    """
+    ax = new_axes(4.5, 4.0, ax)
+    for role, xy in points.items():
+        ax.scatter(*xy.T.numpy(), s=3, color=COLORS[role], alpha=0.35, linewidths=0, label=role)
+    below = (log_density - log_density.max()).numpy()
+    ax.contour(
+        grid[0].numpy(),
+        grid[1].numpy(),
+        below,
+        levels=[-5, -4, -3, -2, -1],
+        colors=COLORS["model"],
+        linewidths=1.2,
+        linestyles="solid",
+    )
+    ax.set(xlabel=labels[0], ylabel=labels[1])
+    ax.set_xlim(grid[0][0].item(), grid[0][-1].item())
+    ax.set_ylim(grid[1][0].item(), grid[1][-1].item())
+    ax.legend(markerscale=4, loc="upper left")
     return ax

@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from course_utils.commands.notebook import ROOT
 from course_utils.data.files import cache_folder, find_file, offline
 from course_utils.data.sources import FILES
+from course_utils.environment import thread_settings, usable_cores
 
 INSTALL = "run `make lab`, or `python -m pip install -e .` in the folder of the course"
 
@@ -47,18 +48,18 @@ def examine() -> list[Finding]:
     found = {name: [find_file(file) for file in files] for name, files in FILES.items()}
     build = ROOT / "build"
     return [
-        environment(Path(sys.prefix), ROOT / ".venv"),
+        interpreter(Path(sys.prefix), ROOT / ".venv"),
         kernel(_kernel_command(), Path(sys.executable)),
         *packages(required["dependencies"], {d.name.lower(): d.version for d in _installed()}),
         device(),
-        *data(os.environ, found),
+        *data(os.environ.get("COURSE_DATA"), offline(), found),
         *(disk(folder, _free(folder)) for folder in (cache_folder(), build)),
-        threads(_cores(), os.environ),
+        threads(usable_cores(), {k: os.environ.get(k, v) for k, v in thread_settings().items()}),
         *tools({name: shutil.which(name) for name in ("git", "make")}),
     ]
 
 
-def environment(prefix: Path, project: Path) -> Finding:
+def interpreter(prefix: Path, project: Path) -> Finding:
     """Which Python this is, and if it is the one that `make` sets up."""
     version = ".".join(map(str, sys.version_info[:3]))
     what = f"Python {version} at {sys.executable}"
@@ -108,10 +109,14 @@ def device() -> Finding:
         return Finding("problem", f"torch does not start: {error}", INSTALL)
 
 
-def data(environ: Mapping[str, str], found: Mapping[str, list[Path | None]]) -> list[Finding]:
-    """Where each data set comes from; `found` holds its files on this machine."""
+def data(
+    shared: str | None, is_offline: bool, found: Mapping[str, list[Path | None]]
+) -> list[Finding]:
+    """Where each data set comes from: COURSE_DATA, the cache, a download or the stand-in.
+
+    `shared` is the value of COURSE_DATA; `found` holds each set's files on this machine.
+    """
     findings = []
-    shared = environ.get("COURSE_DATA")
     if shared and not Path(shared).is_dir():
         what = f"COURSE_DATA names {shared}, which is not a folder"
         findings.append(Finding("problem", what, "correct the variable, or remove it"))
@@ -120,7 +125,7 @@ def data(environ: Mapping[str, str], found: Mapping[str, list[Path | None]]) -> 
             inside = shared and files[0].is_relative_to(shared)
             step = f"COURSE_DATA, {shared}" if inside else f"the cache, {cache_folder()}"
             findings.append(Finding("ok", f"{name}: from {step}"))
-        elif offline():
+        elif is_offline:
             what = f"{name} is not on this machine and COURSE_OFFLINE is set: the built-in stand-in"
             findings.append(Finding("warning", what, "unset COURSE_OFFLINE, or set COURSE_DATA"))
         else:
@@ -136,14 +141,13 @@ def disk(folder: Path, free: float) -> Finding:
     return Finding(level, f"{free:.1f} GB free for {folder}", cure)
 
 
-def threads(cores: int, environ: Mapping[str, str]) -> Finding:
+def threads(cores: int, settings: Mapping[str, str]) -> Finding:
     """How many threads compute and how they wait for each other."""
-    number = environ.get("OMP_NUM_THREADS", "")
-    wait = environ.get("OMP_WAIT_POLICY", "as the course sets it")
-    what = f"{cores} core(s), OMP_NUM_THREADS={number or 'not set'}, threads wait: {wait}"
+    what = ", ".join([f"{cores} core(s)", *(f"{k}={v}" for k, v in settings.items())])
+    number = settings.get("OMP_NUM_THREADS", "")
     if number.isdigit() and int(number) > cores:
-        return Finding("warning", what, f"more threads than cores are slow: unset it, or {cores}")
-    return Finding("ok", what)
+        return Finding("warning", f"{what}: more threads than cores are slow", f"at most {cores}")
+    return Finding("ok", f"threads and how long they spin when they wait: {what}")
 
 
 def tools(paths: Mapping[str, str | None]) -> list[Finding]:
@@ -181,7 +185,3 @@ def _free(folder: Path) -> float:
         place for place in (folder.absolute(), *folder.absolute().parents) if place.exists()
     )
     return shutil.disk_usage(existing).free / 1e9
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -28,7 +28,7 @@ from pathlib import Path
 if importlib.util.find_spec("course_utils") is None:
     clones = [folder for folder in Path.cwd().parents if (folder / "course_utils").is_dir()]
     other = os.environ.get("COURSE_REPO")  # an address or a folder instead of the official one
-    cache = Path.home() / ".cache" / "@NAME@"
+    cache = Path.home() / ".cache" / "@OWNER@-@NAME@"
     course = clones[0] if clones else cache / "@TAG@"
     if not clones and (other or not course.exists()):  # a notebook on its own, as on Colab
         cache.mkdir(parents=True, exist_ok=True)

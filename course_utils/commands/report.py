@@ -49,8 +49,13 @@ def _exporter():
     from nbconvert import HTMLExporter
 
     logging.getLogger("traitlets").setLevel(logging.ERROR)  # missing alt text is tested elsewhere
+    nothing = "data:text/javascript,"
     return HTMLExporter(
-        template_name="lab", embed_images=True, require_js_url="", jquery_url="", mermaid_js_url=""
+        template_name="lab",
+        embed_images=True,
+        require_js_url=nothing,
+        mermaid_js_url=nothing,
+        mermaid_layout_elk_js_url="",
     )
 
 

@@ -13,7 +13,6 @@ examples:
 
 import argparse
 import ast
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from course_utils.commands.job import Job, Row
 from course_utils.commands.notebook import code_cells, find, lessons, parameters, read, write
 from course_utils.commands.progress import Progress, duration, table
 from course_utils.commands.tidy import tidy
+from course_utils.environment import usable_cores
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,10 +92,10 @@ def _change(text: str, knobs: dict[str, Any], notebook: str) -> tuple[str, Any]:
 
 
 def _execute(jobs: list[Job], options: argparse.Namespace) -> tuple[list[Row], bool]:
-    """Run all jobs, so many at a time; the rows in order of their end, and if Ctrl-C ended it."""
+    """Run all jobs, so many at a time; the rows by name, and if Ctrl-C ended it."""
     waiting, running, rows = list(jobs), [], []
     hashes: dict[str, str] = {}  # of the code that the outputs come from
-    threads = max(1, (os.cpu_count() or 1) // options.jobs) if options.jobs > 1 else None
+    threads = max(1, usable_cores() // options.jobs) if options.jobs > 1 else None
     progress = Progress(len(jobs), options.jobs)
     seconds = sum(job.expected for job in jobs) / min(options.jobs, len(jobs))
     print(f"{len(jobs)} notebook(s), about {duration(seconds)} on two cores.", flush=True)
@@ -107,6 +107,7 @@ def _execute(jobs: list[Job], options: argparse.Namespace) -> tuple[list[Row], b
             row.problems += _save(job, hashes[job.name])
             row.status = "failed" if row.problems else "passed"
         rows.append(row)
+        rows.sort(key=lambda row: row.name)
         progress.say(f"{row.name}: {'; '.join([row.status, *row.problems])}")
         report.update(options.output, rows, job.copy)
 
@@ -133,8 +134,7 @@ def _execute(jobs: list[Job], options: argparse.Namespace) -> tuple[list[Row], b
 def _save(job: Job, started_with: str) -> list[str]:
     """Write the outputs of a run back into its notebook; what prevents that, in words."""
     executed, notebook = read(job.copy), read(job.notebook)
-    sources = [[cell.source for cell in code_cells(x)] for x in (executed, notebook)]
-    if sources[0] != sources[1] or code_hash(job.notebook) != started_with:
+    if code_hash(job.notebook) != started_with:
         return ["not saved: the code was changed while it ran; run it again"]
     for cell, done in zip(code_cells(notebook), code_cells(executed), strict=True):
         cell.outputs, cell.execution_count = done.outputs, done.execution_count

@@ -1,40 +1,50 @@
-"""Glyphs: digits drawn as pen strokes, with the true factors of every image; no network, no data file.
+"""Glyphs: digits drawn as pen strokes, with the true factors of every image; no network, no file.
 
-A digit is a short list of control points (`PEN`), trembled, joined by a Catmull-Rom spline (Catmull and Rom 1974),
-brought into shape by the factors, and inked: the soft distance of every pixel to the pen's path, anti-aliased.
-Like MNIST (LeCun et al. 1998) the digits are about 20 pixels high in a 28 x 28 frame, centred by their centre of mass.
-The idea of a data set with known factors is that of dSprites (Matthey et al. 2017).
+A digit is a few control points (`PEN`). A hand bends and trembles them, a Catmull-Rom spline
+(Catmull & Rom 1974) joins them, the factors give the shape, and every pixel takes ink by its soft
+distance to the pen's path. Like those of MNIST (LeCun et al. 1998) the digits are up to 20 pixels
+high with their ink, in a frame of 28 x 28, centred by their centre of mass. A data set that knows
+its factors: the idea of dSprites (Matthey et al. 2017).
 
-| factor       | range      | unit and meaning                                                         |
-|--------------|------------|--------------------------------------------------------------------------|
-| slant        | -15 ... 35 | degrees from upright, positive leans to the right (a shear)              |
-| rotation     | -12 ... 12 | degrees, positive turns counter-clockwise                                |
-| height       | 15 ... 19  | pixels from the top to the bottom of the pen's path, before it turns     |
-| aspect       | 0.7 ... 1.2| width over height, 1 = as the skeleton is drawn                          |
-| stroke_width | 1.5 ... 4  | pixels                                                                   |
-| shift_x      | -1 ... 1   | pixels of the centre of mass to the right of the frame's centre          |
-| shift_y      | -1 ... 1   | pixels of the centre of mass below the frame's centre                    |
+| factor       | range       | unit and meaning                                                   |
+|--------------|-------------|--------------------------------------------------------------------|
+| slant        | -15 ... 30  | degrees from upright, positive leans to the right (a shear)        |
+| rotation     | -12 ... 12  | degrees, positive turns counter-clockwise, after the slant         |
+| height       | 14 ... 18   | pixels from top to bottom of the pen's path, before it turns       |
+| aspect       | 0.7 ... 1.2 | width over height, 1 is the digit as it stands in `PEN`            |
+| stroke_width | 1.5 ... 4   | pixels across the line                                             |
+| shift_x      | -1 ... 1    | pixels of the path's centre of mass to the right of the middle     |
+| shift_y      | -1 ... 1    | pixels of the path's centre of mass below the middle               |
 
-All factors are uniform, and independent of the label and of each other.
+Factors are uniform in their ranges, independent of the label and of each other. What they do not
+hold is the handwriting: which way a digit is written, and how it bends and trembles.
 """
 
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 FACTOR_RANGES: dict[str, tuple[float, float]] = {
-    "slant": (-15.0, 35.0),
+    "slant": (-15.0, 30.0),
     "rotation": (-12.0, 12.0),
-    "height": (15.0, 19.0),
-    "aspect": (0.7, 1.3),
+    "height": (14.0, 18.0),
+    "aspect": (0.7, 1.2),
     "stroke_width": (1.5, 4.0),
     "shift_x": (-1.0, 1.0),
     "shift_y": (-1.0, 1.0),
 }
 FACTORS: tuple[str, ...] = tuple(FACTOR_RANGES)
 
-# Ways to write each digit. "x,y" in percent of the height, y down; "!" a corner, "|" lifts the pen.
+SEGMENTS = 56  # short straight pieces of a glyph's path, each about a pixel long
+BEND = 0.05  # heights: how far smooth bends move the rim of a digit (standard deviation)
+TREMBLE = 0.05  # heights: how far each control point strays (standard deviation)
+BRUSH = 0.7  # pixels: pieces of the path nearer to each other than this flow together
+EDGE = 1.5  # pixels from full ink to none; half of MNIST's ink pixels are grey, too
+
+# Ways to write each digit, 0 to 9: points "x,y" in percent of the height, x to the right, y down;
+# "!" marks a corner, "|" lifts the pen.
 PEN: tuple[tuple[str, ...], ...] = (
     (
         "42,0 14,16 3,55 18,92 44,98 66,70 62,24 34,1",
@@ -104,71 +114,25 @@ PEN: tuple[tuple[str, ...], ...] = (
         "44,4 20,2 6,18 16,36 40,30 52,6 46,50 30,100",
     ),
 )
-SEGMENTS = 56  # short straight pieces a glyph: under a pixel each
-BEND = 0.05  # heights: how far smooth bends of the whole digit move its points
-TREMBLE = 0.05  # standard deviation of a control point, in heights
-BRUSH = 0.7  # pixels: how far the soft distance blends neighbouring pieces of the path
-EDGE = 1.5  # pixels from full ink to none; MNIST's pixels are half grey, too
-
-
-def _spline(points: int, corners: list[bool], t: Tensor) -> Tensor:
-    """Weights (T, K) that turn K control points into the T points of a Catmull-Rom spline at t in [0, K - 1]."""
-    eye = torch.eye(points)
-    padded = torch.cat([2 * eye[:1] - eye[1:2], eye, 2 * eye[-1:] - eye[-2:-1]])
-    tangent = (padded[2:] - padded[:-2]) / 2 * ~torch.tensor(corners)[:, None]
-    left = t.long().clamp(max=points - 2)
-    u = (t - left)[:, None]
-    return (
-        (1 + 2 * u) * (1 - u) ** 2 * eye[left]
-        + u * (1 - u) ** 2 * tangent[left]
-        + u**2 * (3 - 2 * u) * eye[left + 1]
-        + u**2 * (u - 1) * tangent[left + 1]
-    )
-
-
-def _skeleton(text: str, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Control points (size, 2), spline weights (SEGMENTS + 1, size), pen down (SEGMENTS,) of one way to write."""
-    strokes = [stroke.split() for stroke in text.split("|")]
-    curves, lengths = [], []
-    for stroke in strokes:
-        xy = torch.tensor([[float(v) / 100 for v in p.strip("!").split(",")] for p in stroke])
-        corners = [p.endswith("!") for p in stroke]
-        dense = torch.linspace(0, len(xy) - 1, 400)
-        steps = (_spline(len(xy), corners, dense) @ xy).diff(dim=0).norm(dim=1)
-        along = torch.cat([torch.zeros(1), steps.cumsum(0)])
-        curves.append((xy, corners, dense, along))
-        lengths.append(along[-1].item())
-    pieces = [max(2, round((SEGMENTS - len(strokes) + 1) * n / sum(lengths))) for n in lengths]
-    pieces[0] += SEGMENTS - len(strokes) + 1 - sum(pieces)
-    weights = torch.zeros(SEGMENTS + 1, size)
-    pen_down = torch.ones(SEGMENTS)
-    row = column = 0
-    for (xy, corners, dense, along), count in zip(curves, pieces, strict=True):
-        where = torch.searchsorted(along, torch.linspace(0, along[-1].item(), count + 1))
-        t = dense[where.clamp(max=399)]
-        weights[row : row + count + 1, column : column + len(xy)] = _spline(len(xy), corners, t)
-        row, column = row + count + 1, column + len(xy)
-        pen_down[row - 1 : row] = 0
-    points = torch.zeros(size, 2)
-    points[:column] = torch.cat([xy for xy, *_ in curves])
-    points[:column, 0] -= (points[:column, 0].max() + points[:column, 0].min()) / 2
-    return points, weights, pen_down
 
 
 def write(labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """A hand writes the digits: the pen's path (n, SEGMENTS + 1, 2) in heights, and pen down (n, SEGMENTS) as 0 or 1."""
-    size = max(len(text.replace("|", "").split()) for ways in PEN for text in ways)
-    tables = [_skeleton(text, size) for ways in PEN for text in ways]
-    points, weights, pen_down = (torch.stack(t) for t in zip(*tables, strict=True))
-    ways = torch.tensor([len(w) for w in PEN])
-    chosen = (torch.rand(len(labels), generator=generator) * ways[labels]).long()
-    chosen = chosen + (ways.cumsum(0) - ways)[labels]
-    points = points[chosen]
-    x, y = 2 * points[..., 0], 2 * points[..., 1] - 1
-    bend = torch.stack([x * x, x * y, y * y], dim=-1)  # (n, size, 3)
-    bend = bend @ (BEND * torch.randn(len(labels), 3, 2, generator=generator))
-    tremble = TREMBLE * torch.randn(len(labels), size, 2, generator=generator)
-    return weights[chosen] @ (points + bend + tremble), pen_down[chosen]
+    """Handwriting of the digits `labels` (n,): what the factors do not say.
+
+    Returns the pen's path (n, SEGMENTS + 1, 2) in heights, and for each piece of it whether the pen
+    is down, 1 or 0 (n, SEGMENTS).
+    """
+    if len(labels) and not 0 <= labels.min() <= labels.max() <= 9:
+        raise ValueError(f"labels are digits 0 to 9, got {labels.min()} to {labels.max()}")
+    points, weights, pen_down = _skeletons()
+    ways = torch.tensor([len(texts) for texts in PEN])
+    way = (torch.rand(len(labels), generator=generator) * ways[labels]).long()
+    way = way + (ways.cumsum(0) - ways)[labels]  # (n,) rows of the tables
+    x, y = points[way].mul(2).sub(torch.tensor([0.0, 1.0])).unbind(-1)  # each (n, K), in [-1, 1]
+    modes = torch.stack([x * x, x * y, y * y], dim=-1)  # (n, K, 3): what is no factor
+    bend = modes @ (BEND * torch.randn(len(labels), 3, 2, generator=generator))  # (n, K, 2)
+    tremble = TREMBLE * torch.randn(bend.shape, generator=generator)
+    return weights[way] @ (points[way] + bend + tremble), pen_down[way]
 
 
 def draw_factors(n: int, generator: torch.Generator) -> Tensor:
@@ -178,48 +142,110 @@ def draw_factors(n: int, generator: torch.Generator) -> Tensor:
 
 
 def render(path: Tensor, pen_down: Tensor, factors: Tensor) -> Tensor:
-    """Ink paths from `write` under the given factors: uint8 (n, 1, 28, 28).
+    """Ink the paths of `write` under the factors (n, F): uint8 (n, 1, 28, 28).
 
-    The integral of exp(-d^2 / 2 BRUSH^2) along the path is a soft minimum of the distance d, and since the
-    exponential splits into a factor of x and one of y, it is one matrix product for all pixels of a glyph.
+    One handwriting, path (1, ...) and pen_down (1, ...), serves for all n factors.
     """
-    slant, rotation, height, aspect, stroke_width, shift_x, shift_y = factors.T[:, :, None]
-    x, y = path.unbind(-1)  # each (n, S + 1)
-    x, y = x * height * aspect, y * height
-    x = x - y * torch.tan(torch.deg2rad(slant))
-    cos, sin = torch.cos(torch.deg2rad(rotation)), torch.sin(torch.deg2rad(rotation))
+    slant, rotation, height, aspect, width, shift_x, shift_y = factors.T[:, :, None]  # each (n, 1)
+    x, y = path[..., 0] * height * aspect, path[..., 1] * height  # each (n, S + 1), pixels, y down
+    x = x - y * slant.deg2rad().tan()
+    cos, sin = rotation.deg2rad().cos(), rotation.deg2rad().sin()
     x, y = x * cos + y * sin, y * cos - x * sin
-    length = torch.hypot(x.diff(), y.diff()) * pen_down
+    length = torch.hypot(x.diff(), y.diff()) * pen_down  # (n, S)
     x, y = (x[:, 1:] + x[:, :-1]) / 2, (y[:, 1:] + y[:, :-1]) / 2  # middles of the pieces, (n, S)
-    total = length.sum(1, keepdim=True)
-    x = x - (x * length).sum(1, keepdim=True) / total + 14 + shift_x
-    y = y - (y * length).sum(1, keepdim=True) / total + 14 + shift_y
+    share = length / length.sum(dim=1, keepdim=True)
+    x = x - (x * share).sum(dim=1, keepdim=True) + 14 + shift_x
+    y = y - (y * share).sum(dim=1, keepdim=True) + 14 + shift_y
+    distance = soft_distance(x, y, length)  # (n, 28, 28)
+    ink = ((width[:, None] / 2 - distance) / EDGE + 0.5).clamp(0, 1)
+    return (255 * ink).round().to(torch.uint8).unsqueeze(1)  # (n, 1, 28, 28)
+
+
+def soft_distance(x: Tensor, y: Tensor, length: Tensor) -> Tensor:
+    """Pixels from each pixel's centre to the path of pieces at x, y, each (n, S): (n, 28, 28).
+
+    The integral of exp(-d^2 / 2 BRUSH^2) along a straight path is sqrt(2 pi) BRUSH times that of
+    the nearest d: a soft minimum. The exponential is a product of one in x and one in y, so the
+    sum over the pieces is one matrix product for all pixels of a glyph.
+    """
     pixel = torch.arange(28.0)[:, None] + 0.5
     near_x = torch.exp(-((pixel - x[:, None]) ** 2) / (2 * BRUSH**2))  # (n, 28, S)
-    near_y = torch.exp(-((pixel - y[:, None]) ** 2) / (2 * BRUSH**2)) * length[:, None]
-    touch = near_y @ near_x.transpose(1, 2) / (math.sqrt(2 * math.pi) * BRUSH)  # (n, 28, 28)
-    distance = (-2 * BRUSH**2 * torch.log(touch + 1e-30)).clamp(min=0).sqrt()
-    ink = ((stroke_width[:, None] / 2 - distance) / EDGE + 0.5).clamp(0, 1)
-    return (ink * 255).round().to(torch.uint8)[:, None]
+    near_y = torch.exp(-((pixel - y[:, None]) ** 2) / (2 * BRUSH**2))
+    touch = (near_y * length[:, None]) @ near_x.transpose(1, 2)  # (n, 28, 28)
+    touch = touch / (math.sqrt(2 * math.pi) * BRUSH) + 1e-30  # far from all ink: a finite logarithm
+    return (-2 * BRUSH**2 * touch.log()).clamp(min=0).sqrt()
 
 
 def draw_glyphs(
     labels: Tensor, generator: torch.Generator, factors: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Images uint8 (n, 1, 28, 28) of the digits `labels` (n,), and their factors (n, F).
+    """Images uint8 (n, 1, 28, 28) of the digits `labels` (n,), and their factors float32 (n, F).
 
-    Factors are drawn unless given. Equal generator states give equal handwriting, whatever the factors.
+    Factors are drawn unless given; equal generator states give equal handwriting either way.
     """
     drawn = draw_factors(len(labels), generator)
-    path, pen_down = write(labels, generator)
     factors = drawn if factors is None else factors
-    chunks = zip(path.split(500), pen_down.split(500), factors.split(500), strict=True)
+    if factors.shape != drawn.shape:
+        raise ValueError(f"factors of shape {tuple(factors.shape)}; need {tuple(drawn.shape)}")
+    glyphs = (*write(labels, generator), factors)
+    chunks = zip(*(tensor.split(500) for tensor in glyphs), strict=True)  # fits a processor's cache
     return torch.cat([render(*chunk) for chunk in chunks]), factors
 
 
 def glyph_split(n: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """n glyphs of random digits: images uint8 (n, 1, 28, 28), labels int64 (n,), factors float32 (n, F)."""
+    """Random digits, the same for a seed: images (n, 1, 28, 28), labels (n,), factors (n, F)."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randint(10, (n,), generator=generator)
     images, factors = draw_glyphs(labels, generator)
     return images, labels, factors
+
+
+def _skeletons() -> tuple[Tensor, Tensor, Tensor]:
+    """All ways W of `PEN`: points (W, K, 2) in heights, weights (W, S + 1, K), pen down (W, S)."""
+    texts = [text for ways in PEN for text in ways]
+    size = max(len(text.replace("|", "").split()) for text in texts)  # K
+    points, weights, pen_down = zip(*(_skeleton(text) for text in texts), strict=True)
+    points = [F.pad(p, (0, 0, 0, size - len(p))) for p in points]
+    weights = [F.pad(w, (0, size - w.shape[1])) for w in weights]
+    return torch.stack(points), torch.stack(weights), torch.stack(pen_down)
+
+
+def _skeleton(text: str) -> tuple[Tensor, Tensor, Tensor]:
+    """One way to write: points (k, 2), weights (SEGMENTS + 1, k), pen down (SEGMENTS,)."""
+    strokes = [stroke.split() for stroke in text.split("|")]
+    points = [
+        torch.tensor([[float(v) / 100 for v in point.strip("!").split(",")] for point in stroke])
+        for stroke in strokes
+    ]
+    smooth = [torch.tensor([[float(not point.endswith("!"))] for point in s]) for s in strokes]
+    lengths = torch.stack([p.diff(dim=0).norm(dim=1).sum() for p in points])
+    lifts = len(strokes) - 1  # a lift is a piece with the pen up
+    ends = (lengths.cumsum(0) / lengths.sum() * (SEGMENTS - lifts)).round().long()
+    pieces = ends.diff(prepend=torch.zeros(1, dtype=torch.long)).tolist()
+    weights = torch.block_diag(*map(_spline, points, smooth, pieces))
+    pen_down = torch.ones(SEGMENTS)
+    pen_down[ends[:-1] + torch.arange(lifts)] = 0
+    points = torch.cat(points)
+    middle = (points.amax(dim=0) + points.amin(dim=0)) / 2
+    return points - middle * torch.tensor([1.0, 0.0]), weights, pen_down
+
+
+def _spline(points: Tensor, smooth: Tensor, pieces: int) -> Tensor:
+    """Weights (pieces + 1, k) that turn k control points into points along a Catmull-Rom spline.
+
+    The curve stops at a corner, where `smooth` (k, 1) is 0: there its tangent is zero.
+    """
+    chords = points.diff(dim=0).norm(dim=1)
+    knots = F.pad(chords.cumsum(0), (1, 0))
+    where = torch.linspace(0, knots[-1].item(), pieces + 1)
+    left = (torch.searchsorted(knots, where, right=True) - 1).clamp(0, len(chords) - 1)
+    u = ((where - knots[left]) / chords[left])[:, None]  # from 0 at `left` to 1 at the next knot
+    eye = torch.eye(len(points))
+    beyond = torch.cat([2 * eye[:1] - eye[1:2], eye, 2 * eye[-1:] - eye[-2:-1]])
+    tangent = smooth * (beyond[2:] - beyond[:-2]) / 2  # (k, k)
+    return (
+        (1 + 2 * u) * (1 - u) ** 2 * eye[left]  # the four cubics of Hermite
+        + u * (1 - u) ** 2 * tangent[left]
+        + u**2 * (3 - 2 * u) * eye[left + 1]
+        + u**2 * (u - 1) * tangent[left + 1]
+    )

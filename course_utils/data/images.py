@@ -43,11 +43,13 @@ def load_images(name: str) -> ImageData:
             return _load_mnist()
         except DataMissing as reason:
             say_stand_in("mnist", "glyphs (digits drawn by the course)", reason)
-    return ImageData(
-        "glyphs",
-        _draw_split(TRAIN_SIZE, GLYPH_SEEDS["train"]),
-        _draw_split(TEST_SIZE, GLYPH_SEEDS["test"]),
+    from course_utils.data.glyphs import glyph_split  # only where it is needed
+
+    train, test = (
+        ImageSplit(*glyph_split(n, seed))
+        for n, seed in ((TRAIN_SIZE, GLYPH_SEEDS["train"]), (TEST_SIZE, GLYPH_SEEDS["test"]))
     )
+    return ImageData("glyphs", train, test)
 
 
 def hold_out(split: ImageSplit, n: int) -> tuple[ImageSplit, ImageSplit]:
@@ -91,12 +93,3 @@ def _load_mnist() -> ImageData:
     )
     train = ImageSplit(train_images.unsqueeze(1), train_labels.long())
     return ImageData("mnist", train, ImageSplit(test_images.unsqueeze(1), test_labels.long()))
-
-
-def _draw_split(n: int, seed: int) -> ImageSplit:
-    from course_utils.data.glyphs import draw_glyphs  # only where it is needed
-
-    generator = torch.Generator().manual_seed(seed)
-    labels = torch.randint(10, (n,), generator=generator)
-    images, factors = draw_glyphs(labels, generator)
-    return ImageSplit(images, labels, factors)

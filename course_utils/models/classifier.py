@@ -1,7 +1,8 @@
-"""A small convolutional network that reads digits; later lessons use its features to judge samples.
+"""A small convolutional network that reads digits; later lessons judge samples by its features.
 
-Convolutions and pooling for digits: LeCun et al. 1998, "Gradient-based learning applied to document recognition".
-Batch normalization: Ioffe & Szegedy 2015 (arXiv 1502.03167).
+Convolution and pooling for digits: LeCun et al. 1998, "Gradient-based learning applied to document
+recognition". Batch normalization: Ioffe & Szegedy 2015 (arXiv 1502.03167).
+Dropout: Srivastava et al. 2014.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 @dataclass(frozen=True)
 class ClassifierConfig:
     classes: int = 10
-    channels: int = 16  # of the first convolution; the second has twice as many
+    channels: int = 16  # after the first convolution; twice as many after the second
     feature_size: int = 64
     dropout: float = 0.2  # share of features set to zero in training
 
@@ -51,7 +52,7 @@ class Classifier(nn.Module):
 
 
 def classifier_loss(model: Classifier, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
-    """Cross-entropy in nats per image, untrained about ln 10 = 2.30; accuracy as a share of the images."""
+    """Cross-entropy in nats per image (untrained: about ln 10 = 2.30), and the share read right."""
     x, labels, *_ = batch
     logits = model(x)
     accuracy = (logits.argmax(dim=1) == labels).float().mean()

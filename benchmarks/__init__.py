@@ -1,0 +1,1 @@
+"""Speed and quality, measured: `make bench`, or `python -m benchmarks [NAME...]`."""

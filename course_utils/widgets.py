@@ -1,0 +1,97 @@
+"""Interactive demos: sliders above one picture. Without ipywidgets a line is printed instead.
+
+A notebook first draws a static picture in a cell of its own, so the page reads without a kernel.
+Only parts that ipywidgets 7.7 and 8 share are used, and no plot window is ever registered.
+"""
+
+import html
+import os
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from io import BytesIO
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+STEPS = 40  # positions of a slider of real numbers
+DPI = 96  # pixels per inch
+
+
+def explore(
+    draw: Callable[..., Any],
+    size: tuple[float, float] = (3.0, 3.0),
+    **sliders: tuple[float, float, float],
+) -> None:
+    """Show one slider per name and, below, the picture that `draw(ax, **values)` draws.
+
+    A slider is (lowest, highest, start); three whole numbers make a slider of whole numbers.
+    `size`: of the picture in inches. The picture follows when a slider is let go. An error in
+    `draw` is written under the picture. Where nobody can move a slider (COURSE_STATIC=1, CI, no
+    ipywidgets), one line says so.
+    """
+    names = ", ".join(f"{name} from {low:g} to {high:g}" for name, (low, high, _) in sliders.items())
+    if os.environ.get("COURSE_STATIC") == "1" or os.environ.get("CI"):
+        print(f"Sliders: {names}. Switched off here; the picture above stands for them.")
+    elif find_spec("ipywidgets") is None:
+        print(f"Sliders: {names}. They need ipywidgets; the picture above stands for them.")
+    else:
+        from IPython.display import display
+
+        print(f"Sliders: {names}. They answer while the kernel runs.")
+        display(slider_box(draw, size, sliders))
+
+
+def slider_box(
+    draw: Callable[..., Any],
+    size: tuple[float, float],
+    sliders: dict[str, tuple[float, float, float]],
+) -> Any:
+    """The widget that `explore` displays: children are the sliders, the picture, a line of text."""
+    import ipywidgets
+
+    ax = _new_axes(size)
+    controls = {name: _slider(name, *numbers) for name, numbers in sliders.items()}
+    width, height = (f"{round(DPI * inches)}px" for inches in size)
+    picture = ipywidgets.Image(format="png", layout={"width": width, "height": height})
+    message = ipywidgets.HTML()
+
+    def redraw(_change: object = None) -> None:
+        start = time.perf_counter()
+        try:
+            ax.clear()
+            draw(ax, **{name: control.value for name, control in controls.items()})
+            picture.value = _png(ax.figure)
+        except Exception as error:  # the page is where a learner will see it
+            message.value = f"<pre>{html.escape(f'{type(error).__name__}: {error}')}</pre>"
+        else:
+            message.value = f"drawn in {1000 * (time.perf_counter() - start):.0f} ms"
+
+    for control in controls.values():
+        control.observe(redraw, names="value")
+    redraw()
+    return ipywidgets.VBox([*controls.values(), picture, message])
+
+
+def _new_axes(size: tuple[float, float]) -> Axes:
+    figure = Figure(figsize=size, dpi=DPI, facecolor="white")  # unknown to pyplot: nothing to close
+    FigureCanvasAgg(figure)
+    return figure.add_axes((0.02, 0.02, 0.96, 0.86))
+
+
+def _slider(name: str, low: float, high: float, start: float) -> Any:
+    import ipywidgets
+
+    whole = all(isinstance(number, int) for number in (low, high, start))
+    kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
+    step = 1 if whole else (high - low) / STEPS
+    options = {"min": low, "max": high, "value": start, "step": step}
+    return kind(**options, description=name.replace("_", " "), continuous_update=False)
+
+
+def _png(figure: Figure) -> bytes:
+    content = BytesIO()
+    figure.savefig(content, format="png", dpi=DPI)
+    return content.getvalue()

@@ -1,0 +1,77 @@
+"""The command line: what it understands, and what it answers when it does not."""
+
+import ast
+import os
+import subprocess
+import sys
+
+import pytest
+from small_notebooks import ROOT, course, make_notebook
+
+from course_utils.commands import notebook, report
+from course_utils.commands.job import Row, hold
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["rum"], "unknown command 'rum'; did you mean run?"),
+        (["run", "godo"], "unknown notebook 'godo'"),
+        (["run", "../good"], "leads outside"),
+        (["run", "good.ipynb", "-p", "epoch=3"], "unknown parameter 'epoch'; did you mean epochs?"),
+        (["run", "good.ipynb", "-p", "epochs=many"], "epochs is a number like 3, not 'many'"),
+        (["run", "good.ipynb", "-p", "epochs"], "-p takes name=value"),
+        (["run", "good.ipynb", "--save", "--quick"], "--save keeps the outputs of a full run"),
+        (["run", "good.ipynb", "--save", "-p", "epochs=1"], "--save keeps"),
+        (["run", "good.ipynb", "copy/good.ipynb"], "have the same name"),
+        (["run", "text.ipynb"], "text.ipynb is not a notebook"),
+    ],
+)
+def test_a_wrong_word_gets_a_clear_answer_and_status_2(tmp_path, words, answer):
+    make_notebook(tmp_path / "good.ipynb", "1")
+    make_notebook(tmp_path / "copy" / "good.ipynb", "1")
+    (tmp_path / "text.ipynb").write_text("hello", encoding="utf-8")
+    done = course(*words, cwd=tmp_path)
+    assert (done.returncode, answer in " ".join(done.stderr.split())) == (2, True), done.stderr
+    assert not (tmp_path / "build").exists()
+
+
+def test_a_notebook_is_found_by_number_name_or_path(tmp_path):
+    path = make_notebook(tmp_path / "01_autoencoders.ipynb", "1")
+    for name in ("1", "01", "01_autoencoders", "01_autoencoders.ipynb", str(path)):
+        assert notebook.find(name, tmp_path) == path
+    with pytest.raises(ValueError, match="did you mean 01_autoencoders?"):
+        notebook.find("01_autoencoder", tmp_path)
+
+
+def test_an_old_python_is_told_so_in_words():
+    source = (ROOT / "course_utils" / "__main__.py").read_text(encoding="utf-8")
+    ast.parse(source, feature_version=(3, 6))
+    ast.parse((ROOT / "course_utils/__init__.py").read_text(encoding="utf-8"), "", "exec")
+    pretend = "import sys, runpy; sys.version_info = (3, 8, 1); runpy.run_module('course_utils')"
+    done = subprocess.run([sys.executable, "-c", pretend], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "needs Python 3.11 or later, and this is Python 3.8" in done.stderr
+
+
+def test_write_keeps_the_old_file_when_it_fails(tmp_path):
+    path = make_notebook(tmp_path / "good.ipynb", "1")
+    before = path.read_bytes()
+    with pytest.raises(TypeError):
+        notebook.write_atomically(path, None)
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["good.ipynb"]
+
+
+def test_the_report_escapes_what_notebooks_say(tmp_path):
+    row = Row("a", "failed", 1, 1, problems=["<script>"], parameters={"x": "<b>"})
+    report.update(tmp_path, [row], tmp_path / "missing.ipynb")
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "<script>" not in page and "<b>" not in page
+
+
+def test_a_promise_holds_for_its_own_source_only():
+    promises = {"mnist": {"error": [1, 2]}, "glyphs": {"error": [5, 6]}}
+    result = {"name": "error", "value": 5.5, "source": "glyphs"}
+    assert hold([result], promises)[1] == []
+    assert hold([result | {"source": "mnist"}], promises)[1]
+    assert hold([result | {"value": float("nan")}], promises)[1]
