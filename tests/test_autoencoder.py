@@ -18,7 +18,7 @@ from course_utils.models.autoencoder import (
 from course_utils.training import update
 
 DEEP = AutoencoderConfig(latent_size=8, widths=(32, 16))
-CONV = ConvAutoencoderConfig(latent_size=8, channels=(4, 8))
+CONV = ConvAutoencoderConfig(latent_size=8, channels=4)
 
 
 def random_images(n, seed=0):
@@ -77,8 +77,8 @@ def test_a_linear_autoencoder_learns_pca_the_same_error_and_the_same_subspace():
     torch.manual_seed(0)
     model = Autoencoder(AutoencoderConfig(size, widths=()))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 500)
-    for _ in range(500):
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 800)
+    for _ in range(800):
         update(model, (images,), reconstruction_loss, optimizer)
         schedule.step()
     best = error(images, pca_reconstruct(images, mean, components))

@@ -157,9 +157,8 @@ def test_save_refuses_outputs_of_code_that_was_changed_meanwhile(tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a test cannot press Ctrl-C there")
 def test_ctrl_c_stops_the_kernels_and_keeps_what_is_done(tmp_path):
-    sleep = (
-        "print('begun')\nimport os, time\nopen(PLACE, 'w').write(str(os.getpid()))\ntime.sleep(99)"
-    )
+    sleep = "import os, time\nprint('begun', flush=True)\ntime.sleep(1)\n"
+    sleep += "open(PLACE, 'w').write(str(os.getpid()))\ntime.sleep(99)"
     kernel = tmp_path / "kernel"
     make_notebook(tmp_path / "slow.ipynb", "'kept'", sleep.replace("PLACE", repr(str(kernel))))
     run = subprocess.Popen(

@@ -25,7 +25,7 @@ class AutoencoderConfig:
 @dataclass(frozen=True)
 class ConvAutoencoderConfig:
     latent_size: int  # numbers in a code
-    channels: tuple[int, int] = (16, 32)  # feature maps of 14 x 14 and of 7 x 7
+    channels: int = 16  # feature maps of 7 x 7
 
 
 class BentMap(nn.Module):
@@ -69,36 +69,36 @@ class Autoencoder(nn.Module):
 
 
 class ConvAutoencoder(nn.Module):
-    """Convolutions of stride 2 halve the image on the way down and double it on the way up."""
+    """The same two paths; the bent one sees the image through convolutions, 7 x 7 places at a time."""
 
     def __init__(self, config: ConvAutoencoderConfig):
         super().__init__()
         self.config = config
-        first, second = config.channels
-        step = {"kernel_size": 4, "stride": 2, "padding": 1}
+        C, Z = config.channels, config.latent_size
         self.down = nn.Sequential(
-            nn.Conv2d(1, first, **step),  # (B, first, 14, 14)
+            nn.Conv2d(1, C, kernel_size=4, stride=4),  # (B, C, 7, 7)
             nn.SiLU(),
-            nn.Conv2d(first, second, **step),  # (B, second, 7, 7)
+            nn.Conv2d(C, C, kernel_size=3, padding=1),
             nn.SiLU(),
         )
-        self.to_code = nn.Linear(second * 7 * 7, config.latent_size)
-        self.from_code = nn.Linear(config.latent_size, second * 7 * 7)
+        self.maps_to_code, self.straight_to_code = nn.Linear(C * 7 * 7, Z), nn.Linear(PIXELS, Z)
+        self.code_to_maps, self.straight_to_image = nn.Linear(Z, C * 7 * 7), nn.Linear(Z, PIXELS)
         self.up = nn.Sequential(
             nn.SiLU(),
-            nn.ConvTranspose2d(second, first, **step),  # (B, first, 14, 14)
+            nn.Conv2d(C, C, kernel_size=3, padding=1),
             nn.SiLU(),
-            nn.ConvTranspose2d(first, 1, **step),  # (B, 1, 28, 28)
+            nn.ConvTranspose2d(C, 1, kernel_size=4, stride=4),  # (B, 1, 28, 28)
         )
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (B, 1, 28, 28) -> codes (B, Z)."""
-        return self.to_code(self.down(x).flatten(1))
+        return self.straight_to_code(x.flatten(1)) + self.maps_to_code(self.down(x).flatten(1))
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (B, Z) -> images (B, 1, 28, 28)."""
-        maps = self.from_code(z).unflatten(1, (-1, 7, 7))  # (B, second, 7, 7)
-        return torch.sigmoid(self.up(maps))
+        maps = self.code_to_maps(z).unflatten(1, (-1, 7, 7))  # (B, C, 7, 7)
+        straight = self.straight_to_image(z).unflatten(1, (1, SIDE, SIDE))
+        return torch.sigmoid(straight + self.up(maps))
 
     def forward(self, x: Tensor) -> Tensor:
         """Images -> their reconstructions, both (B, 1, 28, 28)."""
