@@ -179,3 +179,30 @@ def plot_density(
     ax.set_ylim(grid[1][0].item(), grid[1][-1].item())
     ax.legend(markerscale=4, loc="upper left")
     return ax
+
+
+def plot_bars(
+    groups: dict[str, float | Sequence[float]],
+    unit: str,
+    names: Sequence[str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Bars with their values: {name: value}, or {name: (n,)}, n groups of bars called `names`."""
+    rows = {name: [float(v) for v in torch.as_tensor(x).reshape(-1)] for name, x in groups.items()}
+    single = names is None
+    labels = list(rows) if single else list(names)
+    series = {"": [values[0] for values in rows.values()]} if single else rows
+    ax = new_axes(6.5, 0.6 + 0.3 * len(labels) * max(1.0, 0.7 * len(series)), ax)
+    palette = [COLORS[role] for role in ("train", "validation", "generated", "model", "baseline")]
+    height = 0.8 / len(series)
+    for place, (name, values) in enumerate(series.items()):
+        y = [row + (place - (len(series) - 1) / 2) * height for row in range(len(labels))]
+        bars = ax.barh(y, values, height=0.9 * height, color=palette[place], label=name or None)
+        ax.bar_label(bars, fmt="%.1f" if single else "%.2f", padding=3, fontsize=8)
+    ax.set_yticks(range(len(labels)), labels)
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    ax.set_xlabel(unit)
+    if not single:
+        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return ax

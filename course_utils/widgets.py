@@ -32,7 +32,8 @@ def explore(
     `draw` is written under the picture. Where nobody can move a slider (COURSE_STATIC=1, CI, no
     ipywidgets), one line says so.
     """
-    names = ", ".join(f"{name} from {low:g} to {high:g}" for name, (low, high, _) in sliders.items())
+    ranges = [f"{name} from {low:g} to {high:g}" for name, (low, high, _) in sliders.items()]
+    names = ", ".join(ranges)
     if os.environ.get("COURSE_STATIC") == "1" or os.environ.get("CI"):
         print(f"Sliders: {names}. Switched off here; the picture above stands for them.")
     elif find_spec("ipywidgets") is None:

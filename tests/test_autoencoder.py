@@ -1,4 +1,4 @@
-"""Autoencoders: the linear one is PCA, losses have the stated unit, each piece does what it says."""
+"""Autoencoders: the linear one is PCA, losses have the stated unit, pieces do what they say."""
 
 import pytest
 import torch

@@ -11,7 +11,7 @@ from course_utils.commands import notebook
 from course_utils.commands.job import environment
 
 pytestmark = pytest.mark.notebooks
-LESSONS = notebook.lessons()
+LESSONS, SOLUTIONS = notebook.lessons(), notebook.solutions()
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +29,13 @@ def quick_copies(tmp_path_factory):
     return folder
 
 
-@pytest.mark.skipif(not LESSONS, reason="there are no notebooks")
-def test_all_lessons_pass_the_quick_run(tmp_path):
-    done = course("run", "--quick", "--output", tmp_path, **environment())
+@pytest.mark.parametrize("paths", [LESSONS, SOLUTIONS], ids=["lessons", "solutions"])
+def test_every_notebook_passes_the_quick_run(tmp_path, paths):
+    names = [path.stem for path in paths]
+    done = course("run", "--quick", "--output", tmp_path, *names, **environment())
     assert done.returncode == 0, done.stdout + done.stderr
     rows = json.loads((tmp_path / "results.json").read_bytes())["notebooks"]
-    assert {row["name"]: row["status"] for row in rows} == {p.stem: "passed" for p in LESSONS}
+    assert {row["name"]: row["status"] for row in rows} == dict.fromkeys(names, "passed")
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)

@@ -1,10 +1,14 @@
 """Plots assert the range they are given and return the axes they drew on."""
 
 import itertools
+import os
+import subprocess
+import sys
 
 import matplotlib
 import pytest
 import torch
+from small_notebooks import ROOT
 
 matplotlib.use("agg")
 
@@ -13,6 +17,9 @@ import matplotlib.pyplot as plt  # noqa: E402
 from course_utils.plotting import (  # noqa: E402
     COLORS,
     plot_classes,
+    plot_curves,
+    plot_density,
+    plot_histogram,
     plot_history,
     show_images,
     show_rows,
@@ -93,3 +100,46 @@ def test_colors_of_two_roles_stay_apart_for_color_blind_readers():
 def test_every_color_can_be_seen_on_white():
     for name, color in COLORS.items():
         assert 1.05 / (luminance(color) + 0.05) > 2, name
+
+
+def test_a_curve_has_its_role_color_and_a_gap_where_it_is_infinite():
+    curves = {"train": torch.tensor([1.0, 2.0]), "model A": torch.tensor([3.0, torch.inf])}
+    train, other = plot_curves(torch.tensor([0.0, 1.0]), curves, "x (pixels)", "nats").get_lines()
+    assert train.get_color() == COLORS["train"] != other.get_color()
+    assert other.get_ydata()[0] == 3.0 and other.get_ydata()[1] != other.get_ydata()[1]  # nan
+    assert train.get_linestyle() != other.get_linestyle()
+
+
+def test_a_histogram_draws_the_densities_it_is_given_between_its_edges():
+    density, edges = torch.tensor([0.5, 0.25]), torch.tensor([0.0, 1.0, 3.0])
+    values, drawn_edges, _ = plot_histogram(density, edges, "x").patches[0].get_data()
+    assert (values.tolist(), drawn_edges.tolist()) == ([0.5, 0.25], [0.0, 1.0, 3.0])
+
+
+def test_contours_of_a_gaussian_lie_one_nat_apart_below_the_peak():
+    grid = (torch.linspace(-4, 4, 161), torch.linspace(-4, 4, 161))
+    x, y = torch.meshgrid(*grid, indexing="xy")
+    ax = plot_density(7 - 0.5 * (x**2 + y**2), grid, ("x", "y"), {"real": torch.zeros(3, 2)})
+    contours = next(c for c in ax.collections if hasattr(c, "levels"))
+    paths = dict(zip(contours.levels.tolist(), contours.get_paths(), strict=True))
+    for level in range(-5, 0):  # radius r at 0.5 r^2 nats below the peak
+        radii = torch.tensor(paths[level].vertices).norm(dim=1)
+        torch.testing.assert_close(
+            radii, torch.full_like(radii, (-2 * level) ** 0.5), atol=0.01, rtol=0
+        )
+
+
+SHOW_TWICE = """
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+cell = "import torch; from course_utils import plotting as p; p.show_images(torch.ones(1, 1, 4, 4))"
+import matplotlib
+for _ in range(2):
+    shell.run_cell(cell + ";").raise_error()
+    assert matplotlib.is_interactive(), "later pictures of a notebook would not be shown"
+"""
+
+
+def test_the_first_picture_leaves_a_notebook_ready_to_show_the_next():
+    settings = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    subprocess.run([sys.executable, "-c", SHOW_TWICE], cwd=ROOT, env=settings, check=True)

@@ -55,7 +55,9 @@ def test_fifty_moves_open_no_figure_keep_one_axes_and_leave_the_memory_flat(box)
     for move in range(MOVES):
         slider.value = 3 - 6 * (move + 1) / MOVES
     assert plt.get_fignums() == figures
-    assert psutil.Process().memory_info().rss - memory < 8e6  # bytes; one leaked figure takes 0.3 MB
+    assert (
+        psutil.Process().memory_info().rss - memory < 8e6
+    )  # bytes; one leaked figure takes 0.3 MB
 
 
 def test_an_error_in_draw_is_written_on_the_page_and_the_next_move_works():
@@ -72,7 +74,9 @@ def test_an_error_in_draw_is_written_on_the_page_and_the_next_move_works():
 
 
 @pytest.mark.parametrize("name", ["COURSE_STATIC", "CI"])
-def test_where_nobody_moves_sliders_one_line_is_printed_and_nothing_drawn(name, monkeypatch, capsys):
+def test_where_nobody_moves_sliders_one_line_is_printed_and_nothing_drawn(
+    name, monkeypatch, capsys
+):
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv(name, "1")
     drawn = []

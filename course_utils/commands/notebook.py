@@ -33,7 +33,8 @@ if importlib.util.find_spec("course_utils") is None:
     if not clones and (other or not course.exists()):  # a notebook on its own, as on Colab
         cache.mkdir(parents=True, exist_ok=True)
         copy = Path(tempfile.mkdtemp(dir=None if other else cache))
-        source = [other] if other else ["--branch=@TAG@", "https://github.com/@OWNER@/@NAME@"]
+        official = "https://github.com/@OWNER@/@NAME@"
+        source = [other] if other else ["--branch=@TAG@", official]
         command = ["git", "clone", "--quiet", "--depth=1", *source, str(copy)]
         no_questions = os.environ | {"GIT_TERMINAL_PROMPT": "0"}
         try:

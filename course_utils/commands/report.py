@@ -10,6 +10,7 @@ from pathlib import Path
 
 from course_utils.commands.job import Row
 from course_utils.commands.notebook import outputs, read, write_atomically
+from course_utils.commands.tidy import tidy
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --good: #0072b2; --bad: #d55e00; }
@@ -35,7 +36,7 @@ def update(folder: Path, rows: list[Row], copy: Path) -> None:
 
 
 def _write_page(copy: Path) -> None:
-    notebook = read(copy)
+    notebook = tidy(read(copy))  # a page without a kernel shows no widgets
     body, _ = _exporter().from_notebook_node(notebook, {"metadata": {"name": copy.stem}})
     write_atomically(copy.with_suffix(".html"), body)
     copy.with_suffix(".png").unlink(missing_ok=True)

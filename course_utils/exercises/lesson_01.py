@@ -27,7 +27,7 @@ def _near(answer: object, value: float | Tensor) -> bool:
 
 
 @exercise
-def check_numbers_of_a_linear_autoencoder(count: int) -> str | None:
+def check_parameters(count: int) -> str | None:
     """Exercise 1: weights and biases of a linear autoencoder with latent size 32."""
     if _near(count, 784 * 32 + 32 + 32 * 784 + 784):
         return None
@@ -41,7 +41,7 @@ def check_numbers_of_a_linear_autoencoder(count: int) -> str | None:
 
 
 @exercise
-def check_pca_as_autoencoder(build: Callable[[Tensor, Tensor], nn.Module]) -> str | None:
+def check_pca(build: Callable[[Tensor, Tensor], nn.Module]) -> str | None:
     """Exercise 2: a linear autoencoder whose weights are set so that it is PCA."""
     images = _images(64, seed=1)
     mean, components = pca(images, 6)
@@ -56,7 +56,7 @@ def check_pca_as_autoencoder(build: Callable[[Tensor, Tensor], nn.Module]) -> st
     if torch.allclose(encoded, codes + 2 * mean @ components, atol=1e-4):
         return "the sign of the encoder's bias: (x - mean) @ components = x @ components - ?"
     if not torch.allclose(encoded, codes, atol=1e-4):
-        return "the codes differ from (x - mean) @ components; a Linear computes x @ weight.T + bias"
+        return "the codes are not (x - mean) @ components; a Linear computes x @ weight.T + bias"
     wanted = pca_reconstruct(images, mean, components)
     if torch.allclose(reconstruction + mean.unflatten(0, (1, 28, 28)), wanted, atol=1e-4):
         return "the codes are right, but the mean image is missing: it is the decoder's bias"

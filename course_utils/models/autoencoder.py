@@ -26,10 +26,11 @@ class AutoencoderConfig:
 class ConvAutoencoderConfig:
     latent_size: int  # numbers in a code
     channels: int = 16  # feature maps of 7 x 7
+    width: int = 128  # units of the hidden layer between maps and code
 
 
 class BentMap(nn.Module):
-    """x -> A x + b + layers(x): a straight path and, where `widths` asks for it, a bent one beside it."""
+    """x -> A x + b + layers(x): a straight path, and a bent one beside it unless `widths` is ()."""
 
     def __init__(self, size_in: int, widths: tuple[int, ...], size_out: int):
         super().__init__()
@@ -46,7 +47,7 @@ class BentMap(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """Fully connected; with `widths=()` every map in it is linear, and the output is not limited."""
+    """Fully connected; with `widths=()` all is linear, and the pixels are not limited to [0, 1]."""
 
     def __init__(self, config: AutoencoderConfig):
         super().__init__()
@@ -69,7 +70,7 @@ class Autoencoder(nn.Module):
 
 
 class ConvAutoencoder(nn.Module):
-    """The same two paths; the bent one sees the image through convolutions, 7 x 7 places at a time."""
+    """The same two paths; the bent one looks at 7 x 7 places of the image with the same filters."""
 
     def __init__(self, config: ConvAutoencoderConfig):
         super().__init__()
@@ -81,8 +82,9 @@ class ConvAutoencoder(nn.Module):
             nn.Conv2d(C, C, kernel_size=3, padding=1),
             nn.SiLU(),
         )
-        self.maps_to_code, self.straight_to_code = nn.Linear(C * 7 * 7, Z), nn.Linear(PIXELS, Z)
-        self.code_to_maps, self.straight_to_image = nn.Linear(Z, C * 7 * 7), nn.Linear(Z, PIXELS)
+        self.maps_to_code = BentMap(C * 7 * 7, (config.width,), Z)
+        self.code_to_maps = BentMap(Z, (config.width,), C * 7 * 7)
+        self.straight_to_code, self.straight_to_image = nn.Linear(PIXELS, Z), nn.Linear(Z, PIXELS)
         self.up = nn.Sequential(
             nn.SiLU(),
             nn.Conv2d(C, C, kernel_size=3, padding=1),

@@ -1,0 +1,144 @@
+"""Notebook 01 in numbers: compression against PCA, denoising, and the training loop's speed.
+
+About 5 CPU minutes a seed. Errors are squared errors per test image, summed over the pixels. The
+loop is compared with a DataLoader over torchvision's MNIST, which turns image by image into a
+tensor, as tutorials write it; both train the same network from the same weights.
+"""
+
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.data.batches import Batches, to_unit_range
+from course_utils.data.corrupt import add_noise, median_filter
+from course_utils.data.files import find_file
+from course_utils.data.images import load_images
+from course_utils.data.sources import FILES
+from course_utils.metrics import psnr, squared_error
+from course_utils.models.autoencoder import (
+    Autoencoder,
+    AutoencoderConfig,
+    denoising_loss,
+    pca,
+    pca_reconstruct,
+    reconstruction_loss,
+)
+from course_utils.training import LossFn, evaluate, train_epoch, warmup_then_decay
+
+LATENT_SIZE = 32  # numbers in a code
+EPOCHS = 8
+NOISE = 0.5  # standard deviation, in units of the pixels' range [0, 1]
+
+
+def train(
+    model: nn.Module, images: Tensor, loss_fn: LossFn, epochs: int, seed: int
+) -> list[tuple[float, float]]:
+    """Train as notebook 01 does; (CPU seconds, wall seconds) at the end of each epoch."""
+    batches = Batches(images, size=128, generator=torch.Generator().manual_seed(seed))
+    optimizer = torch.optim.Adam(model.parameters(), lr=4e-3, betas=(0.9, 0.99))
+    schedule = warmup_then_decay(optimizer, warmup_steps=100, total_steps=epochs * len(batches))
+    clocks, start = [], (time.process_time(), time.perf_counter())
+    for _ in range(epochs):
+        train_epoch(model, batches, loss_fn, optimizer, schedule)
+        clocks.append((time.process_time() - start[0], time.perf_counter() - start[1]))
+    return clocks
+
+
+def compression(train_images: Tensor, test_images: Tensor, seed: int) -> dict[str, float]:
+    """PCA and the deep autoencoder with codes of 32 numbers."""
+    test = to_unit_range(test_images)
+    mean, components = pca(to_unit_range(train_images), LATENT_SIZE)
+    of_pca = squared_error(test, pca_reconstruct(test, mean, components)).mean().item()
+    results = {"PCA, squared error": of_pca}
+    for epochs in (2, 4, EPOCHS):  # each with its own decay: the curve of quality against time
+        torch.manual_seed(seed)
+        model = Autoencoder(AutoencoderConfig(LATENT_SIZE))
+        cpu, wall = train(model, train_images, reconstruction_loss, epochs, seed)[-1]
+        error = evaluate(model, Batches(test_images, size=1000), reconstruction_loss)["loss"]
+        results[f"deep, {epochs} epochs, squared error"] = error
+        results[f"deep, {epochs} epochs, x PCA"] = error / of_pca
+        results[f"deep, {epochs} epochs, CPU s"] = cpu
+        results[f"deep, {epochs} epochs, wall s"] = wall
+    results[f"deep, {EPOCHS} epochs, x PCA (must be <= 0.33, aim 0.25)"] = error / of_pca
+    return results
+
+
+def denoising(train_images: Tensor, test_images: Tensor, seed: int) -> dict[str, float]:
+    """PSNR of all test pixels together, after Gaussian noise; the median filter gets its best."""
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    model = Autoencoder(AutoencoderConfig(latent_size=64))
+    train(model, train_images, denoising_loss(lambda x: add_noise(x, NOISE, generator)), 3, seed)
+    clean = to_unit_range(test_images)
+    noisy = add_noise(clean, NOISE, generator)
+    inputs = {"": noisy, " of clipped": noisy.clamp(0, 1)}
+    with torch.no_grad():
+        images = {"autoencoder": model(noisy), "noisy": noisy, "noisy, clipped": noisy.clamp(0, 1)}
+    for size in (3, 5):
+        images |= {f"median {size}{of}": median_filter(x, size) for of, x in inputs.items()}
+    decibels = {name: psnr(x[None].clamp(0, 1), clean[None]).item() for name, x in images.items()}
+    decibels["noisy"] = psnr(noisy[None], clean[None]).item()  # not clipped
+    best = max(value for name, value in decibels.items() if name.startswith("median"))
+    results = {f"{name}, dB": value for name, value in decibels.items()}
+    gain = decibels["autoencoder"] - decibels["noisy"]
+    results["gain over the noisy input, dB (must be >= 6)"] = gain
+    results["gain over the best median filter, dB (must be >= 3)"] = decibels["autoencoder"] - best
+    return results
+
+
+def loop_speed(images: Tensor, seed: int, rounds: int = 2) -> dict[str, float]:
+    """CPU seconds of an epoch through Batches and through a plain DataLoader, in turns."""
+    from torch.utils.data import DataLoader
+    from torchvision import datasets, transforms
+
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder, "MNIST", "raw")
+        raw.mkdir(parents=True)
+        for file in FILES["mnist"]:
+            Path(raw, file.name).write_bytes(find_file(file).read_bytes())
+        data = datasets.MNIST(folder, download=False, transform=transforms.ToTensor())
+    generator = torch.Generator().manual_seed(seed)
+    ours = Batches(images, size=128, generator=torch.Generator().manual_seed(seed))
+    theirs = DataLoader(data, batch_size=128, shuffle=True, generator=generator)
+    torch.manual_seed(seed)
+    start = Autoencoder(AutoencoderConfig(LATENT_SIZE, widths=())).state_dict()
+    seconds, losses = {"ours": [], "theirs": []}, {}
+    for turn in range(2 * rounds):
+        name = ("ours", "theirs")[turn % 2]
+        model = Autoencoder(AutoencoderConfig(LATENT_SIZE, widths=()))
+        model.load_state_dict(start)
+        optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
+        clock = time.process_time()
+        batches = ours if name == "ours" else theirs
+        losses[name] = train_epoch(model, batches, reconstruction_loss, optimizer)["loss"]
+        seconds[name].append(time.process_time() - clock)
+    fastest = {name: min(runs) for name, runs in seconds.items()}
+    return {
+        "epoch through Batches, CPU s": fastest["ours"],
+        "epoch through DataLoader, CPU s": fastest["theirs"],
+        "DataLoader / Batches, x CPU time (must be >= 3)": fastest["theirs"] / fastest["ours"],
+        "loss through DataLoader / through Batches": losses["theirs"] / losses["ours"],
+    }
+
+
+def main(seeds: tuple[int, ...] = (0, 1, 2)) -> dict[str, list[float]]:
+    """What was measured -> one number for each seed."""
+    data = load_images("mnist")
+    if data.name != "mnist":
+        raise SystemExit("this benchmark needs MNIST: set COURSE_DATA or run with a network")
+    results: dict[str, list[float]] = {}
+    for seed in seeds:
+        measured = compression(data.train.images, data.test.images, seed)
+        measured |= denoising(data.train.images, data.test.images, seed)
+        measured |= loop_speed(data.train.images, seed)
+        for what, value in measured.items():
+            results.setdefault(what, []).append(value)
+    return results
+
+
+if __name__ == "__main__":
+    for what, values in main().items():
+        print(what, [float(f"{value:.4g}") for value in values])
