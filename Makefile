@@ -3,6 +3,9 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 READY := .venv/.ready
+ifdef COURSE_DATA
+export COURSE_DATA := $(abspath $(COURSE_DATA))
+endif
 
 .PHONY: help run lab test lint figures bench
 help:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
 
 from course_utils.data.batches import Batches, to_unit_range
 from course_utils.data.corrupt import add_noise, median_filter
-from course_utils.data.files import find_file
+from course_utils.data.files import read_file
 from course_utils.data.images import load_images
 from course_utils.data.sources import FILES
 from course_utils.metrics import psnr, squared_error
@@ -74,13 +76,13 @@ def denoising(train_images: Tensor, test_images: Tensor, seed: int) -> dict[str,
     train(model, train_images, denoising_loss(lambda x: add_noise(x, NOISE, generator)), 3, seed)
     clean = to_unit_range(test_images)
     noisy = add_noise(clean, NOISE, generator)
-    inputs = {"": noisy, " of clipped": noisy.clamp(0, 1)}
+    clipped = noisy.clamp(0, 1)
     with torch.no_grad():
-        images = {"autoencoder": model(noisy), "noisy": noisy, "noisy, clipped": noisy.clamp(0, 1)}
+        images = {"autoencoder": model(noisy), "noisy": noisy, "noisy, clipped": clipped}
     for size in (3, 5):
-        images |= {f"median {size}{of}": median_filter(x, size) for of, x in inputs.items()}
-    decibels = {name: psnr(x[None].clamp(0, 1), clean[None]).item() for name, x in images.items()}
-    decibels["noisy"] = psnr(noisy[None], clean[None]).item()  # not clipped
+        images[f"median {size}"] = median_filter(noisy, size)
+        images[f"median {size} of clipped"] = median_filter(clipped, size)
+    decibels = {name: psnr(x[None], clean[None]).item() for name, x in images.items()}
     best = max(value for name, value in decibels.items() if name.startswith("median"))
     results = {f"{name}, dB": value for name, value in decibels.items()}
     gain = decibels["autoencoder"] - decibels["noisy"]
@@ -89,39 +91,42 @@ def denoising(train_images: Tensor, test_images: Tensor, seed: int) -> dict[str,
     return results
 
 
+def tutorial_loader(folder: str, seed: int) -> DataLoader:
+    """MNIST as tutorials load it: each image is turned into a tensor when it is asked for."""
+    raw = Path(folder, "MNIST", "raw")
+    raw.mkdir(parents=True)
+    for file in FILES["mnist"]:
+        Path(raw, file.name).write_bytes(read_file(file))
+    data = datasets.MNIST(folder, download=False, transform=transforms.ToTensor())
+    generator = torch.Generator().manual_seed(seed)
+    return DataLoader(data, batch_size=128, shuffle=True, generator=generator)
+
+
 def loop_speed(images: Tensor, seed: int, rounds: int = 2) -> dict[str, float]:
     """CPU seconds of an epoch through Batches and through a plain DataLoader, in turns."""
-    from torch.utils.data import DataLoader
-    from torchvision import datasets, transforms
-
-    with tempfile.TemporaryDirectory() as folder:
-        raw = Path(folder, "MNIST", "raw")
-        raw.mkdir(parents=True)
-        for file in FILES["mnist"]:
-            Path(raw, file.name).write_bytes(find_file(file).read_bytes())
-        data = datasets.MNIST(folder, download=False, transform=transforms.ToTensor())
     generator = torch.Generator().manual_seed(seed)
-    ours = Batches(images, size=128, generator=torch.Generator().manual_seed(seed))
-    theirs = DataLoader(data, batch_size=128, shuffle=True, generator=generator)
-    torch.manual_seed(seed)
-    start = Autoencoder(AutoencoderConfig(LATENT_SIZE, widths=())).state_dict()
-    seconds, losses = {"ours": [], "theirs": []}, {}
-    for turn in range(2 * rounds):
-        name = ("ours", "theirs")[turn % 2]
-        model = Autoencoder(AutoencoderConfig(LATENT_SIZE, widths=()))
-        model.load_state_dict(start)
-        optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
-        clock = time.process_time()
-        batches = ours if name == "ours" else theirs
-        losses[name] = train_epoch(model, batches, reconstruction_loss, optimizer)["loss"]
-        seconds[name].append(time.process_time() - clock)
-    fastest = {name: min(runs) for name, runs in seconds.items()}
-    return {
-        "epoch through Batches, CPU s": fastest["ours"],
-        "epoch through DataLoader, CPU s": fastest["theirs"],
-        "DataLoader / Batches, x CPU time (must be >= 3)": fastest["theirs"] / fastest["ours"],
-        "loss through DataLoader / through Batches": losses["theirs"] / losses["ours"],
-    }
+    loaders = {"Batches": Batches(images, size=128, generator=generator)}
+    results: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        loaders["DataLoader"] = tutorial_loader(folder, seed)
+        for label, widths in {"linear network": (), "784-256-128-32 network": (256, 128)}.items():
+            seconds, losses = {name: [] for name in loaders}, {}
+            for _ in range(rounds):
+                for name, batches in loaders.items():
+                    torch.manual_seed(seed)  # the same weights at the start
+                    model = Autoencoder(AutoencoderConfig(LATENT_SIZE, widths))
+                    optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
+                    clock = time.process_time()
+                    losses[name] = train_epoch(model, batches, reconstruction_loss, optimizer)
+                    seconds[name].append(time.process_time() - clock)
+            fastest = {name: min(runs) for name, runs in seconds.items()}
+            for name, value in fastest.items():
+                results[f"{label}, epoch through {name}, CPU s"] = value
+            ratio = fastest["DataLoader"] / fastest["Batches"]
+            results[f"{label}, DataLoader / Batches, x CPU time"] = ratio
+            ratio = losses["DataLoader"]["loss"] / losses["Batches"]["loss"]
+            results[f"{label}, loss through DataLoader / through Batches"] = ratio
+    return results
 
 
 def main(seeds: tuple[int, ...] = (0, 1, 2)) -> dict[str, list[float]]:

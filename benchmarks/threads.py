@@ -1,6 +1,6 @@
 """How OpenMP threads wait, on a quiet machine and on a busy one (course_utils.environment).
 
-The work is a hundred small training steps. Busy means: as many other processes as cores compute
+The work is fifty small training steps. Busy means: as many other processes as cores compute
 all the while. Seconds of wall time; smaller is better.
 """
 
@@ -21,7 +21,7 @@ def step():
     optimizer.step()
 for _ in range(5): step()
 start = time.perf_counter()
-for _ in range(100): step()
+for _ in range(50): step()
 print(time.perf_counter() - start)
 """
 SETTINGS = {
