@@ -1,4 +1,5 @@
-"""Takes the pictures that README shows out of the saved notebooks: from cells tagged `picture`."""
+"""Takes the pictures that README shows out of the saved notebooks: the last one of each cell tagged
+`picture`."""
 
 import base64
 import json
@@ -15,7 +16,7 @@ def main() -> None:
             data = (output.get("data", {}) for output in cell["outputs"])
             images = [one["image/png"] for one in data if "image/png" in one]
             target = FIGURES / f"{path.stem[:2]}_{cell['id'].replace('-', '_')}.png"
-            target.write_bytes(base64.b64decode(images[0]))
+            target.write_bytes(base64.b64decode(images[-1]))
             print(target.name)
 
 

@@ -16,6 +16,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 
 from course_utils.plotting import (  # noqa: E402
     COLORS,
+    plot_bars,
     plot_classes,
     plot_curves,
     plot_density,
@@ -127,6 +128,24 @@ def test_contours_of_a_gaussian_lie_one_nat_apart_below_the_peak():
         torch.testing.assert_close(
             radii, torch.full_like(radii, (-2 * level) ** 0.5), atol=0.01, rtol=0
         )
+
+
+def test_bars_are_as_long_as_their_values_and_named_from_top_to_bottom():
+    ax = plot_bars({"noisy": 6.0, "median": torch.tensor(14.1)}, "PSNR (dB)")
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx([6.0, 14.1])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["noisy", "median"]
+    assert ax.yaxis_inverted() and ax.get_legend() is None
+
+
+def test_bars_in_groups_stand_side_by_side_with_a_legend():
+    scores = {"code": torch.tensor([0.7, 0.2]), "pixels": [0.5, 0.8]}
+    ax = plot_bars(scores, "$R^2$", names=["slant", "shift"])
+    code, pixels = ax.containers[:2]
+    assert [bar.get_width() for bar in code] == pytest.approx([0.7, 0.2])
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["code", "pixels"]
+    for upper, lower in zip(code, pixels, strict=True):
+        assert upper.get_y() + upper.get_height() <= lower.get_y() + 1e-9
+        assert lower.get_y() - upper.get_y() < 0.5  # of one group
 
 
 SHOW_TWICE = """

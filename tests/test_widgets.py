@@ -60,6 +60,12 @@ def test_fifty_moves_open_no_figure_keep_one_axes_and_leave_the_memory_flat(box)
     )  # bytes; one leaked figure takes 0.3 MB
 
 
+def test_a_demo_registers_no_figure_that_somebody_would_have_to_close():
+    before = plt.get_fignums()
+    slider_box(draw_gradient, (1.0, 1.0), {"x": (0.0, 1.0, 0.5), "y": (0.0, 1.0, 0.5)})
+    assert plt.get_fignums() == before
+
+
 def test_an_error_in_draw_is_written_on_the_page_and_the_next_move_works():
     def draw(ax, x):
         if x < 0:

@@ -140,7 +140,6 @@ def denoising_loss(corrupt: Callable[[Tensor], Tensor]) -> Callable[..., dict[st
     """A loss that spoils the input with `corrupt` and compares the output with the clean image."""
 
     def loss(model: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        """Squared error per image: summed over the pixels, mean over the batch."""
         x, *_ = batch
         error = (model(corrupt(x)) - x).square()  # (B, 1, 28, 28)
         return {"loss": error.flatten(1).sum(dim=1).mean()}
