@@ -116,3 +116,11 @@ def test_the_command_checks_without_changing_then_tidies(tmp_path):
     assert course("tidy", path).returncode == 0
     assert course("tidy", "--check", path).returncode == 0
     assert notebook.read(path).cells[2].source == "1"
+
+
+def test_a_progress_line_that_came_in_pieces_is_saved_as_its_last_state():
+    pieces = ["start\n", "\rtraining: 0%", "\rtraining: 50%", "\rtraining: 100%", "\n"]
+    streams = [nbformat.v4.new_output("stream", name="stdout", text=piece) for piece in pieces]
+    cell = nbformat.v4.new_code_cell("train()", outputs=streams, execution_count=1)
+    [output] = tidy(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs
+    assert output.text == "start\ntraining: 100%\n"

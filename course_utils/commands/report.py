@@ -8,6 +8,8 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
+import nbformat
+
 from course_utils.commands.job import Row
 from course_utils.commands.notebook import outputs, read, write_atomically
 from course_utils.commands.tidy import tidy
@@ -40,8 +42,10 @@ def _write_page(copy: Path) -> None:
     body, _ = _exporter().from_notebook_node(notebook, {"metadata": {"name": copy.stem}})
     write_atomically(copy.with_suffix(".html"), body)
     copy.with_suffix(".png").unlink(missing_ok=True)
-    if pictures := outputs(notebook, "image/png"):
-        write_atomically(copy.with_suffix(".png"), base64.b64decode(pictures[0]))
+    tagged = [cell for cell in notebook.cells if "picture" in cell.metadata.get("tags", [])]
+    best = nbformat.from_dict({"cells": tagged[:1] or notebook.cells})
+    if pictures := outputs(best, "image/png"):
+        write_atomically(copy.with_suffix(".png"), base64.b64decode(pictures[-1 if tagged else 0]))
 
 
 @cache
@@ -79,7 +83,7 @@ def _article(folder: Path, row: Row) -> str:
     name = escape(row.name)
     picture = ""
     if (folder / f"{row.name}.png").exists():
-        picture = f'<img src="{name}.png" alt="The first picture of notebook {name}">'
+        picture = f'<img src="{name}.png" alt="A picture from notebook {name}">'
     knobs = ", ".join(f"{knob} = {value!r}" for knob, value in row.parameters.items())
     problems = "".join(f'<p class="failed">{escape(problem)}</p>' for problem in row.problems)
     has_page = (folder / f"{row.name}.html").exists()

@@ -67,7 +67,8 @@ def tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         cell.source = _strip(cell.source) if is_code else cell.source.rstrip()
     count = 0
     for cell in code_cells(notebook):
-        cell.outputs = [_tidy_output(output) for output in cell.outputs if _belongs(output)]
+        merged = _merge_streams(cell.outputs)
+        cell.outputs = [_tidy_output(output) for output in merged if _belongs(output)]
         ran = bool(cell.outputs) or cell.get("execution_count") is not None
         count += ran
         cell.execution_count = count if ran else None
@@ -87,6 +88,18 @@ def _mend_ids(notebook: nbformat.NotebookNode) -> None:
                 text += "+"
             cell.id = new
         taken.add(cell.id)
+
+
+def _merge_streams(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Join neighbouring pieces of one stream: a progress line may arrive in many of them."""
+    merged: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        before = merged[-1] if merged else {}
+        if output.output_type == "stream" and output.name == before.get("name"):
+            before.text += output.text
+        else:
+            merged.append(output)
+    return merged
 
 
 def _belongs(output: nbformat.NotebookNode) -> bool:
