@@ -1,5 +1,6 @@
 """A notebook alone, as on Colab: the setup cell finds the course where it is not installed."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -122,8 +123,7 @@ def test_each_lesson_runs_alone_in_an_empty_folder(stranger, tmp_path, number):
     alone.parent.mkdir()
     cwd.mkdir(parents=True, exist_ok=True)
     shutil.copy(path, alone)
-    quick = notebook.course(notebook.read(path))["quick"].items()
-    knobs = [word for name, value in quick for word in ("-p", name, value)]
+    knobs = ["-y", json.dumps(notebook.course(notebook.read(path))["quick"])]  # JSON is YAML
     words = ["papermill", "--kernel", "python3", "--no-progress-bar", "--cwd", cwd, *knobs]
     copy = tmp_path / "executed.ipynb"
     done = stranger.run("-m", *words, alone, copy, cwd=cwd, COURSE_REPO=str(stranger.clone))
