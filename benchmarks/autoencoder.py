@@ -35,10 +35,18 @@ EPOCHS = 7
 NOISE = 0.5  # standard deviation, in units of the pixels' range [0, 1]
 
 
-def train(model: nn.Module, images: Tensor, loss_fn: LossFn, epochs: int, seed: int) -> float:
-    """Train as notebook 01 does; return the CPU seconds it took."""
-    batches = Batches(images, size=128, generator=torch.Generator().manual_seed(seed))
-    optimizer = torch.optim.Adam(model.parameters(), lr=4e-3, betas=(0.9, 0.99))
+def train(
+    model: nn.Module,
+    images: Tensor,
+    loss_fn: LossFn,
+    epochs: int,
+    seed: int,
+    size: int = 128,
+    learning_rate: float = 4e-3,
+) -> float:
+    """Train as notebook 01 does, in batches of `size`; return the CPU seconds it took."""
+    batches = Batches(images, size=size, generator=torch.Generator().manual_seed(seed))
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, betas=(0.9, 0.99))
     schedule = warmup_then_decay(optimizer, len(batches) // 4, epochs * len(batches))
     start = time.process_time()
     for _ in range(epochs):
