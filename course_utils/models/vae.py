@@ -21,7 +21,7 @@ LARGEST_LOG_VAR = 10.0  # of the encoder: a variance between exp(-10) and exp(10
 @dataclass(frozen=True)
 class VAEConfig:
     latent_size: int  # numbers in a code
-    widths: tuple[int, ...] = (400,)  # units of the encoder's hidden layers; the decoder's, reversed
+    widths: tuple[int, ...] = (400,)  # hidden layers of the encoder; the decoder has them reversed
 
 
 def layers(sizes: Sequence[int]) -> nn.Sequential:
