@@ -16,6 +16,7 @@ from torch import Tensor, nn
 SIDE = 28  # pixels, height and width of an image
 PIXELS = SIDE * SIDE
 LARGEST_LOG_VAR = 10.0  # of the encoder: a variance between exp(-10) and exp(10)
+NLL = Callable[[Tensor, Tensor], Tensor]  # (decoder's output, images) -> -log p(x|z), in nats
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class VAE(nn.Module):
         return mean, LARGEST_LOG_VAR * torch.tanh(log_var / LARGEST_LOG_VAR)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Codes (..., Z) -> logits of the pixels (..., 1, 28, 28)."""
+        """Codes (..., Z) -> logits of the pixels (..., 1, 28, 28); their means if Gaussian."""
         return self.decoder(z).unflatten(-1, (1, SIDE, SIDE))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -92,48 +93,59 @@ def bernoulli_nll(logits: Tensor, x: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(-3).sum(dim=-1)
 
 
-def vae_loss(model: VAE, batch: tuple[Tensor, ...], beta: float = 1.0) -> dict[str, Tensor]:
+def gaussian_nll(mean: Tensor, x: Tensor, deviation: float = 1.0) -> Tensor:
+    """-log p(x|z) of Gaussian pixels, summed over an image, in nats. (..., 1, 28, 28) -> (...).
+
+    Of a density, so it can be negative. Deviation 1: half the squared error, plus a constant.
+    """
+    constant = math.log(deviation) + 0.5 * math.log(2 * math.pi)
+    per_pixel = 0.5 * ((x - mean) / deviation).square() + constant
+    return per_pixel.flatten(-3).sum(dim=-1)
+
+
+def vae_loss(
+    model: VAE, batch: tuple[Tensor, ...], beta: float = 1.0, nll: NLL = bernoulli_nll
+) -> dict[str, Tensor]:
     """Negative ELBO and its two terms, in nats per image; with `beta` the KL counts beta times."""
     x, *_ = batch
     mean, log_var = model.encode(x)
-    logits = model.decode(reparameterize(mean, log_var))
-    reconstruction = bernoulli_nll(logits, x).mean()
+    reconstruction = nll(model.decode(reparameterize(mean, log_var)), x).mean()
     kl = kl_to_standard_normal(mean, log_var).mean()
     return {"loss": reconstruction + beta * kl, "reconstruction": reconstruction, "kl": kl}
 
 
-def log_weights(model: VAE, x: Tensor, k: int) -> Tensor:
+def log_weights(model: VAE, x: Tensor, k: int, nll: NLL = bernoulli_nll) -> Tensor:
     """log p(x, z) - log q(z|x) for k draws z from q(z|x), in nats. (B, 1, 28, 28) -> (k, B)."""
     mean, log_var = (part.expand(k, -1, -1) for part in model.encode(x))  # (k, B, Z)
     z = reparameterize(mean, log_var)
-    surprise = (z - mean).square() * torch.exp(-log_var)
-    # the two normal densities share the constant ln(2 pi) / 2, which cancels
-    log_ratio = 0.5 * (surprise + log_var - z.square()).sum(dim=-1)  # log p(z) - log q(z|x)
-    return log_ratio - bernoulli_nll(model.decode(z), x)
+    distance = (z - mean).square() * torch.exp(-log_var)
+    # both normal densities hold the constant ln(2 pi) / 2; it cancels
+    log_ratio = 0.5 * (distance + log_var - z.square()).sum(dim=-1)  # log p(z) - log q(z|x)
+    return log_ratio - nll(model.decode(z), x)
 
 
 def importance_weighted_bound(log_weights: Tensor) -> Tensor:
     """A lower bound on log p(x): the log of the mean of k weights. (k, B) -> (B,), in nats.
 
-    Burda et al. 2016, eq. 8. k = 1 is the ELBO; it rises with k, on average, towards log p(x).
+    Burda et al. 2016, eq. 8. k = 1 is the ELBO; on average it rises with k towards log p(x).
     """
     return torch.logsumexp(log_weights, dim=0) - math.log(len(log_weights))
 
 
-def importance_weighted_loss(k: int) -> Callable[[VAE, tuple[Tensor, ...]], dict[str, Tensor]]:
-    """A loss for training: minus the bound with k draws, mean over the batch, in nats per image."""
-
-    def loss(model: VAE, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        x, *_ = batch
-        return {"loss": -importance_weighted_bound(log_weights(model, x, k)).mean()}
-
-    return loss
+def importance_weighted_loss(
+    model: VAE, batch: tuple[Tensor, ...], k: int, nll: NLL = bernoulli_nll
+) -> dict[str, Tensor]:
+    """Minus the bound with k draws, to train on; in nats per image."""
+    x, *_ = batch
+    return {"loss": -importance_weighted_bound(log_weights(model, x, k, nll)).mean()}
 
 
 @torch.no_grad()
-def estimate_log_likelihood(model: VAE, x: Tensor, k: int, chunk: int = 50) -> Tensor:
-    """The bound of `importance_weighted_bound` for large k, `chunk` draws at a time. -> (B,)."""
-    parts = [log_weights(model, x, min(chunk, k - done)) for done in range(0, k, chunk)]
+def estimate_log_likelihood(
+    model: VAE, x: Tensor, k: int, nll: NLL = bernoulli_nll, chunk: int = 50
+) -> Tensor:
+    """The importance-weighted bound for a large k, `chunk` draws at a time: (B,), in nats."""
+    parts = [log_weights(model, x, min(chunk, k - done), nll) for done in range(0, k, chunk)]
     return importance_weighted_bound(torch.cat(parts))
 
 
