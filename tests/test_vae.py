@@ -173,9 +173,9 @@ def test_elbo_below_importance_weighted_bound_below_exact_log_likelihood():
     with torch.no_grad():
         weights = log_weights(model, x, k=4000, nll=nll)  # (k, B)
     elbo = weights.mean(dim=0)
-    of_50 = torch.stack([importance_weighted_bound(w) for w in weights.split(50)]).mean(dim=0)
+    of_5 = torch.stack([importance_weighted_bound(w) for w in weights.split(5)]).mean(dim=0)
     of_all = importance_weighted_bound(weights)
-    assert (elbo < of_50).all() and (of_50 < exact).all()
+    assert (elbo + 0.1 < of_5).all() and (of_5 + 0.02 < exact).all()
     torch.testing.assert_close(of_all, exact, atol=0.15, rtol=0)
 
 
