@@ -69,5 +69,37 @@ def linear_probe_r2(
     return (1 - residual.square().sum(dim=0) / spread.square().sum(dim=0)).float()
 
 
+def active_units(means: Tensor, threshold: float = 0.01) -> Tensor:
+    """Which numbers of a code carry something: (n, Z) means of q(z|x) over a data set -> (Z,), bool.
+
+    A unit is active when its mean varies from item to item: variance above `threshold` (Burda et
+    al. 2016, arXiv 1509.00519, section 5). A collapsed unit has the same mean for every item.
+    """
+    return means.var(dim=0) > threshold
+
+
+def squared_correlations(codes: Tensor, factors: Tensor) -> Tensor:
+    """R^2 of each factor from each single number of the code: (n, Z), (n, F) -> (Z, F) in [0, 1].
+
+    The squared correlation is the share of variance that a straight line explains. A number or a
+    factor that never changes gets 0.
+    """
+    z, f = ((x - x.mean(dim=0)).double() for x in (codes, factors))
+    spread = z.square().sum(dim=0)[:, None] * f.square().sum(dim=0)  # (Z, F)
+    return ((z.T @ f).square() / spread.clamp(min=1e-12)).float()
+
+
+def sap_score(r2: Tensor) -> float:
+    """Disentanglement, from `squared_correlations` (Z, F): 0 (none) to 1.
+
+    Separated attribute predictability (Kumar et al. 2018, arXiv 1711.00848, section 3): for each
+    factor R^2 of the best number minus that of the second best, mean over the factors.
+    """
+    if len(r2) < 2:
+        raise ValueError(f"need at least 2 numbers in a code to compare, got {len(r2)}")
+    best, second = r2.topk(2, dim=0).values
+    return (best - second).mean().item()
+
+
 def _with_one(codes: Tensor) -> Tensor:
     return torch.cat([codes.double(), torch.ones(len(codes), 1, dtype=torch.float64)], dim=1)

@@ -206,3 +206,28 @@ def plot_bars(
     if not single:
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return ax
+
+
+def plot_matrix(
+    values: Tensor,
+    row_names: Sequence[str],
+    column_names: Sequence[str],
+    label: str,
+    ax: Axes | None = None,
+) -> Axes:
+    """A table (R, C) of numbers, each written in its field; the fuller the color, the larger."""
+    rows, columns = values.shape
+    ax = new_axes(1.4 + 0.62 * columns, 1.3 + 0.3 * rows, ax)
+    values = values.detach().cpu().float()
+    ax.imshow(values, cmap="Blues", vmin=min(0.0, values.min().item()), aspect="auto")
+    darkest = values.max().item()
+    for row in range(rows):
+        for column in range(columns):
+            value = values[row, column].item()
+            color = "white" if value > 0.6 * darkest else "black"
+            ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=color, fontsize=8)
+    ax.set_yticks(range(rows), row_names)
+    ax.set_xticks(range(columns), column_names, rotation=30, ha="right")
+    ax.grid(visible=False)
+    ax.set_title(label, fontsize=10, loc="left")
+    return ax

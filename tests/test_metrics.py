@@ -6,11 +6,14 @@ import pytest
 import torch
 
 from course_utils.metrics import (
+    active_units,
     bits_per_dimension,
     linear_probe_r2,
     nats_to_bits,
     nearest_neighbours,
     psnr,
+    sap_score,
+    squared_correlations,
     squared_error,
 )
 
@@ -74,3 +77,29 @@ def test_a_probe_survives_a_dimension_that_is_constant():
     codes = torch.cat([torch.randn(100, 2), torch.zeros(100, 1)], dim=1)
     r2 = linear_probe_r2(codes, codes[:, :1], codes, codes[:, :1])
     torch.testing.assert_close(r2, torch.ones(1), atol=1e-4, rtol=0)
+
+
+def test_a_unit_whose_mean_never_changes_is_not_active():
+    means = torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
+    means = means * torch.tensor([1.0, 0.2, 0.05]) + 7
+    assert active_units(means).tolist() == [True, True, False]
+    assert active_units(means, threshold=0.1).tolist() == [True, False, False]
+
+
+def test_squared_correlations_are_those_of_corrcoef_and_0_for_a_constant():
+    generator = torch.Generator().manual_seed(0)
+    codes, noise = (torch.randn(200, size, generator=generator) for size in (3, 2))
+    factors = torch.stack([codes[:, 0] * -2 + 5, codes[:, 1] + noise[:, 0]], dim=1)
+    wanted = torch.corrcoef(torch.cat([codes, factors], dim=1).T)[:3, 3:].square()
+    r2 = squared_correlations(codes, factors)
+    torch.testing.assert_close(r2, wanted)
+    assert r2[0, 0] == pytest.approx(1)
+    codes[:, 2] = 4.0
+    assert squared_correlations(codes, factors)[2].tolist() == [0, 0]
+
+
+def test_the_sap_score_is_1_for_one_number_a_factor_and_0_for_two_that_know_the_same():
+    assert sap_score(torch.eye(4)[:, :3]) == 1
+    assert sap_score(torch.tensor([[0.5, 0.9], [0.5, 0.3], [0.1, 0.2]])) == pytest.approx(0.3)
+    with pytest.raises(ValueError, match="at least 2"):
+        sap_score(torch.ones(1, 3))

@@ -22,6 +22,7 @@ from course_utils.plotting import (  # noqa: E402
     plot_density,
     plot_histogram,
     plot_history,
+    plot_matrix,
     show_images,
     show_rows,
 )
@@ -157,6 +158,14 @@ for _ in range(2):
     shell.run_cell(cell + ";").raise_error()
     assert matplotlib.is_interactive(), "later pictures of a notebook would not be shown"
 """
+
+
+def test_a_matrix_writes_every_number_in_its_field_and_names_rows_and_columns():
+    ax = plot_matrix(torch.tensor([[0.0, 0.25], [1.0, 0.5]]), ["a", "b"], ["c", "d"], "R2")
+    texts = {text.get_position(): (text.get_text(), text.get_color()) for text in ax.texts}
+    assert texts[(0, 1)] == ("1.00", "white") and texts[(1, 0)] == ("0.25", "black")
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["c", "d"]
 
 
 def test_the_first_picture_leaves_a_notebook_ready_to_show_the_next():
