@@ -70,7 +70,7 @@ def linear_probe_r2(
 
 
 def active_units(means: Tensor, threshold: float = 0.01) -> Tensor:
-    """Which numbers of a code carry something: (n, Z) means of q(z|x) over a data set -> (Z,), bool.
+    """Which numbers of a code are used: means of q(z|x) over a data set (n, Z) -> bool (Z,).
 
     A unit is active when its mean varies from item to item: variance above `threshold` (Burda et
     al. 2016, arXiv 1509.00519, section 5). A collapsed unit has the same mean for every item.

@@ -219,7 +219,7 @@ def plot_matrix(
     rows, columns = values.shape
     ax = new_axes(1.4 + 0.62 * columns, 1.3 + 0.3 * rows, ax)
     values = values.detach().cpu().float()
-    ax.imshow(values, cmap="Blues", vmin=min(0.0, values.min().item()), aspect="auto")
+    ax.imshow(values.numpy(), cmap="Blues", vmin=min(0.0, values.min().item()), aspect="auto")
     darkest = values.max().item()
     for row in range(rows):
         for column in range(columns):

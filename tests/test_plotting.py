@@ -149,6 +149,14 @@ def test_bars_in_groups_stand_side_by_side_with_a_legend():
         assert lower.get_y() - upper.get_y() < 0.5  # of one group
 
 
+def test_a_matrix_writes_every_number_in_its_field_and_names_rows_and_columns():
+    ax = plot_matrix(torch.tensor([[0.0, 0.25], [1.0, 0.5]]), ["a", "b"], ["c", "d"], "R2")
+    texts = {text.get_position(): (text.get_text(), text.get_color()) for text in ax.texts}
+    assert texts[(0, 1)] == ("1.00", "white") and texts[(1, 0)] == ("0.25", "black")
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["c", "d"]
+
+
 SHOW_TWICE = """
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
@@ -158,14 +166,6 @@ for _ in range(2):
     shell.run_cell(cell + ";").raise_error()
     assert matplotlib.is_interactive(), "later pictures of a notebook would not be shown"
 """
-
-
-def test_a_matrix_writes_every_number_in_its_field_and_names_rows_and_columns():
-    ax = plot_matrix(torch.tensor([[0.0, 0.25], [1.0, 0.5]]), ["a", "b"], ["c", "d"], "R2")
-    texts = {text.get_position(): (text.get_text(), text.get_color()) for text in ax.texts}
-    assert texts[(0, 1)] == ("1.00", "white") and texts[(1, 0)] == ("0.25", "black")
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["c", "d"]
 
 
 def test_the_first_picture_leaves_a_notebook_ready_to_show_the_next():

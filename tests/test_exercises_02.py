@@ -1,0 +1,103 @@
+"""Exercises of notebook 02: solutions pass, stubs do not, likely mistakes get their hint."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from course_utils.exercises import lesson_02
+
+
+def draw(mean, log_var, noise):
+    return mean + torch.exp(0.5 * log_var) * noise
+
+
+def terms(logits, x, mean, log_var):
+    """Cross-entropy of every pixel (B, 784) and KL of every number of the code (B, Z)."""
+    pixels = F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1)
+    return pixels, 0.5 * (mean**2 + log_var.exp() - 1 - log_var)
+
+
+def negative_elbo(*given):
+    pixels, code = terms(*given)
+    return (pixels.sum(1) + code.sum(1)).mean()
+
+
+def bound(w):
+    return torch.logsumexp(w, dim=0) - math.log(len(w))
+
+
+def of_terms(formula):
+    return lambda *given: formula(*terms(*given))
+
+
+EXERCISES = {
+    lesson_02.check_kl: (
+        2.32,
+        [(4.64, "half"), (2.92, "do not square"), (0.93, "sign"), (1.32, "square the mean")]
+        + [(3.34, "nats"), (7.0, "put mean 2")],
+    ),
+    lesson_02.check_draw: (
+        draw,
+        [
+            (lambda m, v, e: m + v.exp() * e, "variance"),
+            (lambda m, v, e: m + v * e, "logarithm"),
+            (lambda m, v, e: m + e, "scaled"),
+            (lambda m, v, e: torch.exp(v / 2) * e, "mean is missing"),
+            (lambda m, v, e: m + torch.exp(v / 2) + e, "not added"),
+            (lambda m, v, e: draw(m, v, e).sum(), "shape"),
+        ],
+    ),
+    lesson_02.check_negative_elbo: (
+        negative_elbo,
+        [
+            (of_terms(lambda p, c: p.sum(1) + c.sum(1)), "one number per image"),
+            (of_terms(lambda p, c: p.sum() + c.sum()), "over the batch"),
+            (of_terms(lambda p, c: (p.mean(1) + c.sum(1)).mean()), "784 times"),
+            (of_terms(lambda p, c: p.mean() + c.mean()), "both averaged"),
+            (of_terms(lambda p, c: (p.sum(1) + c.mean(1)).mean()), "numbers of the code"),
+            (of_terms(lambda p, c: p.sum(1).mean()), "missing"),
+            (of_terms(lambda p, c: (p.sum(1) - c.sum(1)).mean()), "is a cost"),
+            (of_terms(lambda p, c: -(p.sum(1) + c.sum(1)).mean()), "minus too many"),
+            (lambda logits, x, m, v: (logits - x).square().sum(), "expected cross-entropy"),
+        ],
+    ),
+    lesson_02.check_bound: (
+        bound,
+        [
+            (lambda w: w.mean(dim=0), "mean of the logs"),
+            (lambda w: torch.logsumexp(w, dim=0), "subtract log k"),
+            (lambda w: torch.logsumexp(w, dim=0) / len(w), "outside"),
+            (lambda w: torch.logsumexp(w, dim=0) + math.log(len(w)), "once only"),
+            (lambda w: torch.logsumexp(w, dim=1), "first axis"),
+            (lambda w: bound(w).mean(), "for each image"),
+            (lambda w: w.exp().mean(dim=0).log(), "safe"),
+            (lambda w: w.max(dim=0).values, "over the first axis"),
+        ],
+    ),
+}
+CASES = [(check, wrong, hint) for check, (_, cases) in EXERCISES.items() for wrong, hint in cases]
+
+
+@pytest.mark.parametrize("check", EXERCISES, ids=lambda check: check.__name__)
+def test_the_solution_is_correct(check):
+    assert check(EXERCISES[check][0]).status == "correct"
+
+
+@pytest.mark.parametrize("check", EXERCISES, ids=lambda check: check.__name__)
+def test_a_stub_is_not_started(check):
+    assert check(None).status == "not started"
+    assert check(...).status == "not started"
+
+
+@pytest.mark.parametrize("check", list(EXERCISES)[1:], ids=lambda check: check.__name__)
+def test_a_function_that_returns_nothing_is_not_started(check):
+    assert check(lambda *_: None).status == "not started"
+
+
+@pytest.mark.parametrize(("check", "wrong", "hint"), CASES)
+def test_a_likely_mistake_gets_its_hint(check, wrong, hint):
+    verdict = check(wrong)
+    assert verdict.status == "not yet"
+    assert hint in verdict.hint
