@@ -223,13 +223,14 @@ def test_losses_and_gradients_are_finite_for_inputs_a_thousand_times_too_large()
     assert all(p.grad.isfinite().all() for p in model.parameters())
 
 
-def test_start_at_mean_makes_the_untrained_decoder_draw_the_mean_image():
+def test_start_at_mean_makes_the_untrained_model_draw_the_mean_image_for_every_code():
     model, images = small_vae(), random_images(50) * 0.5 + 0.2
-    with torch.no_grad():
-        model.decoder[-1].weight.zero_()
     start_at_mean(model, images)
-    drawn = torch.sigmoid(model.decode(torch.randn(1, 3)))
-    torch.testing.assert_close(drawn, images.mean(dim=0, keepdim=True))
+    drawn = torch.sigmoid(model.decode(torch.randn(2, 3)))
+    torch.testing.assert_close(drawn, images.mean(dim=0).expand(2, -1, -1, -1))
+    mean_codes = model.encode(images.mean(dim=0, keepdim=True))
+    at_zero = model.encoder(torch.zeros(1, 784)).chunk(2, dim=1)  # what the layers see: nothing
+    torch.testing.assert_close(mean_codes[0], at_zero[0])
     start_at_mean(model, torch.zeros(2, 1, 28, 28))  # pixels without ink: finite all the same
     assert model.decoder[-1].bias.isfinite().all()
 

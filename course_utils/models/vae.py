@@ -42,10 +42,11 @@ class VAE(nn.Module):
         Z = config.latent_size
         self.encoder = layers((PIXELS, *config.widths, 2 * Z))
         self.decoder = layers((Z, *config.widths[::-1], PIXELS))
+        self.register_buffer("mean_image", torch.zeros(PIXELS))  # see start_at_mean
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Images (B, 1, 28, 28) -> mean and log-variance of q(z|x), each (B, Z)."""
-        mean, log_var = self.encoder(x.flatten(1)).chunk(2, dim=1)
+        mean, log_var = self.encoder(x.flatten(1) - self.mean_image).chunk(2, dim=1)
         # a soft limit: exp(log_var) stays finite for any input, and its gradient is never cut
         return mean, LARGEST_LOG_VAR * torch.tanh(log_var / LARGEST_LOG_VAR)
 
@@ -60,9 +61,14 @@ class VAE(nn.Module):
 
 @torch.no_grad()
 def start_at_mean(model: VAE, images: Tensor) -> None:
-    """Set the decoder's last bias to the log-odds of the mean image of `images`, in [0, 1]."""
-    mean = images.flatten(1).mean(dim=0)  # (784,)
-    model.decoder[-1].bias.copy_(torch.logit(mean, eps=1e-3))
+    """Make the untrained model draw the mean of `images`, in [0, 1], for every code.
+
+    The decoder's last bias becomes the log-odds of the mean image, its last weights 0; the encoder
+    sees images minus the mean image. Both only save the first steps of training.
+    """
+    model.mean_image.copy_(images.flatten(1).mean(dim=0))  # (784,)
+    model.decoder[-1].bias.copy_(torch.logit(model.mean_image, eps=1e-3))
+    model.decoder[-1].weight.zero_()
 
 
 def reparameterize(mean: Tensor, log_var: Tensor) -> Tensor:
