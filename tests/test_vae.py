@@ -12,6 +12,7 @@ from course_utils.models.vae import (
     VAE,
     VAEConfig,
     bernoulli_nll,
+    binarized,
     estimate_log_likelihood,
     gaussian_nll,
     importance_weighted_bound,
@@ -221,6 +222,24 @@ def test_losses_and_gradients_are_finite_for_inputs_a_thousand_times_too_large()
     loss.backward()
     assert loss.isfinite()
     assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_binarized_images_are_black_and_white_and_grey_on_average():
+    seen = []
+
+    def loss_fn(model, batch):
+        seen.append(batch)
+        return {"loss": batch[0].sum()}
+
+    grey, labels = torch.full((200, 1, 28, 28), 0.3), torch.arange(200)
+    torch.manual_seed(0)
+    for _ in range(2):
+        binarized(loss_fn)(None, (grey, labels))
+    (one, same_labels), (two, _) = seen
+    assert one.unique().tolist() == [0, 1] and same_labels is labels
+    assert not one.equal(two)  # drawn anew
+    # 156,800 pixels; 5 standard errors of a share of 0.3: a false alarm in 10^6 seeds
+    assert abs(one.mean() - 0.3) < 5 * math.sqrt(0.3 * 0.7 / one.numel())
 
 
 def test_start_at_mean_makes_the_untrained_model_draw_the_mean_image_for_every_code():

@@ -120,6 +120,19 @@ def vae_loss(
     return {"loss": reconstruction + beta * kl, "reconstruction": reconstruction, "kl": kl}
 
 
+def binarized(loss_fn: Callable[..., dict[str, Tensor]]) -> Callable[..., dict[str, Tensor]]:
+    """The same loss on black-and-white images: a grey value is the probability of white.
+
+    The pixels are drawn anew at every call, as in Burda et al. 2016, section 5.
+    """
+
+    def loss(model: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        x, *rest = batch
+        return loss_fn(model, (torch.bernoulli(x), *rest))
+
+    return loss
+
+
 def log_weights(model: VAE, x: Tensor, k: int, nll: NLL = bernoulli_nll) -> Tensor:
     """log p(x, z) - log q(z|x) for k draws z from q(z|x), in nats. (B, 1, 28, 28) -> (k, B)."""
     mean, log_var = (part.expand(k, -1, -1) for part in model.encode(x))  # (k, B, Z)
