@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SIDE = 28  # pixels, height and width of an image
-PIXELS = SIDE * SIDE
+from course_utils.models.autoencoder import PIXELS, SIDE, BentMap
+
 LARGEST_LOG_VAR = 10.0  # of the encoder: a variance between exp(-10) and exp(10)
 NLL = Callable[[Tensor, Tensor], Tensor]  # (decoder's output, images) -> -log p(x|z), in nats
 
@@ -42,7 +42,10 @@ class VAE(nn.Module):
         Z = config.latent_size
         self.encoder = layers((PIXELS, *config.widths, 2 * Z))
         self.decoder = layers((Z, *config.widths[::-1], PIXELS))
+        for parameter in self.decoder[-1].parameters():
+            nn.init.zeros_(parameter)  # the untrained decoder draws the same for every code
         self.register_buffer("mean_image", torch.zeros(PIXELS))  # see start_at_mean
+        self.register_buffer("mean_logits", torch.zeros(PIXELS))
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Images (B, 1, 28, 28) -> mean and log-variance of q(z|x), each (B, Z)."""
@@ -52,23 +55,36 @@ class VAE(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (..., Z) -> logits of the pixels (..., 1, 28, 28); their means if Gaussian."""
-        return self.decoder(z).unflatten(-1, (1, SIDE, SIDE))
+        return (self.mean_logits + self.decoder(z)).unflatten(-1, (1, SIDE, SIDE))
 
     def forward(self, x: Tensor) -> Tensor:
         """Images -> logits decoded from the mean of q(z|x), both (B, 1, 28, 28)."""
         return self.decode(self.encode(x)[0])
 
 
+class BentVAE(VAE):
+    """The same with a straight path beside the layers on both sides, as in notebook 01."""
+
+    def __init__(self, config: VAEConfig):
+        super().__init__(config)
+        Z = config.latent_size
+        self.encoder = BentMap(PIXELS, config.widths, 2 * Z)
+        self.decoder = BentMap(Z, config.widths[::-1], PIXELS)
+        for layer in (self.decoder.straight, self.decoder.bent[-1]):
+            for parameter in layer.parameters():
+                nn.init.zeros_(parameter)
+
+
 @torch.no_grad()
 def start_at_mean(model: VAE, images: Tensor) -> None:
-    """Make the untrained model draw the mean of `images`, in [0, 1], for every code.
+    """Center the model at the mean of `images`, in [0, 1]: it saves the first steps of training.
 
-    The decoder's last bias becomes the log-odds of the mean image, its last weights 0; the encoder
-    sees images minus the mean image. Both only save the first steps of training.
+    The encoder then sees images minus their mean; what the decoder says is added to the mean's
+    log-odds, so that an untrained one draws the mean image.
     """
-    model.mean_image.copy_(images.flatten(1).mean(dim=0))  # (784,)
-    model.decoder[-1].bias.copy_(torch.logit(model.mean_image, eps=1e-3))
-    model.decoder[-1].weight.zero_()
+    mean = images.flatten(1).mean(dim=0)  # (784,)
+    model.mean_image.copy_(mean)
+    model.mean_logits.copy_(torch.logit(mean, eps=1e-3))
 
 
 def reparameterize(mean: Tensor, log_var: Tensor) -> Tensor:
@@ -126,7 +142,8 @@ def binarized(loss_fn: Callable[..., dict[str, Tensor]]) -> Callable[..., dict[s
 
     def loss(model: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         x, *rest = batch
-        return loss_fn(model, (torch.bernoulli(x), *rest))
+        pixels = (torch.rand_like(x) < x).to(x.dtype)  # faster than torch.bernoulli
+        return loss_fn(model, (pixels, *rest))
 
     return loss
 
