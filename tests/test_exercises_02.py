@@ -1,7 +1,5 @@
 """Exercises of notebook 02: solutions pass, stubs do not, likely mistakes get their hint."""
 
-import math
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -24,8 +22,12 @@ def negative_elbo(*given):
     return (pixels.sum(1) + code.sum(1)).mean()
 
 
-def bound(w):
-    return torch.logsumexp(w, dim=0) - math.log(len(w))
+def of_weights(w):
+    return w.sum(dim=0).square() / w.square().sum(dim=0)
+
+
+def effective(log_w):
+    return 1 / torch.softmax(log_w, dim=0).square().sum(dim=0)
 
 
 def of_terms(formula):
@@ -35,7 +37,13 @@ def of_terms(formula):
 EXERCISES = {
     lesson_02.check_kl: (
         2.32,
-        [(4.64, "half"), (2.92, "do not square"), (0.93, "sign"), (1.32, "square the mean")]
+        [
+            (4.64, "half"),
+            (2.92, "do not square"),
+            (0.93, "sign"),
+            (1.32, "square the mean"),
+            (2.82, "-1 is missing"),
+        ]
         + [(3.34, "nats"), (7.0, "put mean 2")],
     ),
     lesson_02.check_draw: (
@@ -46,6 +54,8 @@ EXERCISES = {
             (lambda m, v, e: m + e, "scaled"),
             (lambda m, v, e: torch.exp(v / 2) * e, "mean is missing"),
             (lambda m, v, e: m + torch.exp(v / 2) + e, "not added"),
+            (lambda m, v, e: draw(m, v, torch.randn_like(m)), "noise you are given"),
+            (lambda m, v, e: m + v.sqrt() * e, "may be negative"),
             (lambda m, v, e: draw(m, v, e).sum(), "shape"),
         ],
     ),
@@ -63,17 +73,18 @@ EXERCISES = {
             (lambda logits, x, m, v: (logits - x).square().sum(), "expected cross-entropy"),
         ],
     ),
-    lesson_02.check_bound: (
-        bound,
+    lesson_02.check_effective_draws: (
+        effective,
         [
-            (lambda w: w.mean(dim=0), "mean of the logs"),
-            (lambda w: torch.logsumexp(w, dim=0), "subtract log k"),
-            (lambda w: torch.logsumexp(w, dim=0) / len(w), "outside"),
-            (lambda w: torch.logsumexp(w, dim=0) + math.log(len(w)), "once only"),
-            (lambda w: torch.logsumexp(w, dim=1), "first axis"),
-            (lambda w: bound(w).mean(), "for each image"),
-            (lambda w: w.exp().mean(dim=0).log(), "safe"),
-            (lambda w: w.max(dim=0).values, "over the first axis"),
+            (lambda w: of_weights(w), "take exp first"),
+            (lambda w: w.exp().sum(0) / w.exp().square().sum(0), "square the sum"),
+            (lambda w: w.exp().sum(0).square() / w.exp().sum(0), "square each weight"),
+            (lambda w: 1 / effective(w), "upside down"),
+            (lambda w: len(w) * effective(w), "take the sum"),
+            (lambda w: effective(w.T), "first axis"),
+            (lambda w: effective(w).mean(), "per image"),
+            (lambda w: of_weights(w.exp()), "exp(-90)"),
+            (lambda w: w.exp().max(0).values, "over the first axis"),
         ],
     ),
 }

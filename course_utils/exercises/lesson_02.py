@@ -1,4 +1,4 @@
-"""Checks of notebook 02: a KL by hand, a draw, the negative ELBO, the importance-weighted bound."""
+"""Checks of notebook 02: a KL by hand, a draw, the negative ELBO, effective draws."""
 
 import math
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from course_utils.exercises.checking import exercise, given
-from course_utils.models.vae import bernoulli_nll, importance_weighted_bound, kl_to_standard_normal
+from course_utils.models.vae import bernoulli_nll, kl_to_standard_normal
 
 CLOSE = 1e-3  # relative: an answer this near is right
 
@@ -31,6 +31,7 @@ def check_kl(nats: float) -> str | None:
         "the sign of the logarithm: ln 0.25 is negative, and it is subtracted": (
             0.5 * (mean**2 + variance - 1 + math.log(variance))
         ),
+        "the -1 is missing: N(0, 1) itself must cost 0": right + 0.5,
         "square the mean": 0.5 * (mean + variance - 1 - math.log(variance)),
         "you gave bits; we ask for nats, so take the natural logarithm": right / math.log(2),
     }
@@ -63,6 +64,10 @@ def check_draw(draw: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str | None:
     for hint, wrong in guesses.items():
         if _near(answer, wrong):
             return hint
+    if torch.as_tensor(answer).isnan().any():
+        return "the root of log_var: take exp(log_var / 2), since log_var may be negative"
+    if not _near(draw(mean, log_var, noise), answer):
+        return "two calls give two answers: use the noise you are given, draw none yourself"
     if not _near(answer, mean + torch.exp(0.5 * log_var) * noise):
         return "we expect mean + standard deviation * noise, of the shape (B, Z)"
     return None
@@ -101,29 +106,28 @@ def check_negative_elbo(
 
 
 @exercise
-def check_bound(bound: Callable[[Tensor], Tensor]) -> str | None:
-    """Exercise 4: the log of the mean of exp(log weights) over the draws, per image."""
+def check_effective_draws(effective_draws: Callable[[Tensor], Tensor]) -> str | None:
+    """Exercise 4: (sum of weights)^2 / sum of squared weights, from log weights, per image."""
     generator = torch.Generator().manual_seed(2)
-    weights = 3 * torch.randn(8, 5, generator=generator) - 90
-    right = importance_weighted_bound(weights)
-    answer = torch.as_tensor(given(bound(weights)))
+    log_w = torch.randn(8, 5, generator=generator)
+    w = log_w.exp()
+    answer = torch.as_tensor(given(effective_draws(log_w)))
     if answer.shape == (8,):
-        return "you averaged over the images: the draws are the first axis"
-    if answer.shape == ():
-        return "one number for all; we want a bound for each image, (B,)"
-    if torch.isinf(bound(weights - 1000)).any():
-        return "exp(-1000) is 0 in a computer: use torch.logsumexp, which is safe"
+        return "you summed over the images: the draws are the first axis"
+    if answer.shape != (5,):
+        return f"the answer has the shape {tuple(answer.shape)}; we want one number per image, (B,)"
     guesses = {
-        "this is the mean of the logs, the ELBO; we want the log of the mean": weights.mean(dim=0),
-        "a sum is not a mean: subtract log k": right + math.log(8),
-        "you divided by k outside the logarithm: subtract log k instead": (
-            torch.logsumexp(weights, dim=0) / 8
-        ),
-        "add log k once only, with a minus": right + 2 * math.log(8),
+        "these are logarithms: take exp first": log_w.sum(0).square() / log_w.square().sum(0),
+        "square the sum of the weights": w.sum(0) / w.square().sum(0),
+        "below the line: square each weight, then sum": w.sum(0).square() / w.sum(0),
+        "upside down: equal weights must give k, not 1 / k": w.square().sum(0) / w.sum(0).square(),
+        "a mean of squares below the line: take the sum": (w.sum(0).square() / w.square().mean(0)),
     }
     for hint, wrong in guesses.items():
-        if _near(answer, wrong, rtol=1e-4):
+        if _near(answer, wrong):
             return hint
-    if not _near(answer, right, rtol=1e-4):
-        return "expected log((exp(w_1) + ... + exp(w_k)) / k) over the first axis"
+    if not _near(answer, w.sum(0).square() / w.square().sum(0)):
+        return "expected (w_1 + ... + w_k)^2 / (w_1^2 + ... + w_k^2) over the first axis"
+    if not _near(given(effective_draws(log_w - 90)), answer):
+        return "exp(-90)^2 is 0 in float32: subtract the largest log weight first, or use softmax"
     return None
