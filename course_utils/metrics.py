@@ -71,3 +71,14 @@ def linear_probe_r2(
 
 def _with_one(codes: Tensor) -> Tensor:
     return torch.cat([codes.double(), torch.ones(len(codes), 1, dtype=torch.float64)], dim=1)
+
+
+def perplexity(counts: Tensor) -> float:
+    """How many kinds are in use: exp of the entropy of the shares. (V,) counts -> 1 ... V.
+
+    V kinds equally often give V, a single kind gives 1. All counts 0 raises ValueError.
+    """
+    if counts.sum() <= 0 or counts.min() < 0:
+        raise ValueError("counts must be at least 0, and one of them more: was anything counted?")
+    shares = counts.double() / counts.sum()
+    return torch.special.entr(shares).sum().exp().item()

@@ -10,6 +10,7 @@ from course_utils.metrics import (
     linear_probe_r2,
     nats_to_bits,
     nearest_neighbours,
+    perplexity,
     psnr,
     squared_error,
 )
@@ -74,3 +75,18 @@ def test_a_probe_survives_a_dimension_that_is_constant():
     codes = torch.cat([torch.randn(100, 2), torch.zeros(100, 1)], dim=1)
     r2 = linear_probe_r2(codes, codes[:, :1], codes, codes[:, :1])
     torch.testing.assert_close(r2, torch.ones(1), atol=1e-4, rtol=0)
+
+
+def test_perplexity_of_equal_counts_is_their_number_and_of_a_single_kind_1():
+    assert perplexity(torch.full((128,), 7)) == pytest.approx(128)
+    assert perplexity(torch.tensor([0, 9, 0])) == pytest.approx(1)
+    assert perplexity(torch.tensor([1, 1, 0, 0])) == pytest.approx(2)
+    p = torch.tensor([0.5, 0.25, 0.25])
+    entropy = torch.distributions.Categorical(p).entropy()
+    assert perplexity(100 * p) == pytest.approx(entropy.exp().item())
+
+
+@pytest.mark.parametrize("counts", [[0, 0], [3, -1]])
+def test_perplexity_without_counts_says_so(counts):
+    with pytest.raises(ValueError, match="counted"):
+        perplexity(torch.tensor(counts))

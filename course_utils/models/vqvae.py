@@ -50,26 +50,36 @@ class ResidualBlock(nn.Module):
         return x + self.change(x)
 
 
+def patch_encoder(config: VQVAEConfig) -> nn.Sequential:
+    """Images (B, 1, 28, 28) -> (B, Z, 7, 7): patches first, then looks at the neighbours."""
+    C, Z = config.channels, config.code_size
+    return nn.Sequential(
+        nn.Conv2d(1, C, kernel_size=PATCH, stride=PATCH),  # (B, C, 7, 7)
+        *[ResidualBlock(C) for _ in range(config.blocks)],
+        nn.SiLU(),
+        nn.Conv2d(C, Z, kernel_size=1),
+    )
+
+
+def patch_decoder(config: VQVAEConfig) -> nn.Sequential:
+    """(B, Z, 7, 7) -> images (B, 1, 28, 28) in [0, 1]: the way back."""
+    C, Z = config.channels, config.code_size
+    return nn.Sequential(
+        nn.Conv2d(Z, C, kernel_size=1),
+        *[ResidualBlock(C) for _ in range(config.blocks)],
+        nn.SiLU(),
+        nn.Conv2d(C, PATCH * PATCH, kernel_size=1),  # (B, 16, 7, 7): 16 pixels a place
+        nn.PixelShuffle(PATCH),  # (B, 1, 28, 28)
+        nn.Sigmoid(),
+    )
+
+
 class VQVAE(nn.Module):
     def __init__(self, config: VQVAEConfig):
         super().__init__()
         self.config = config
-        C, Z = config.channels, config.code_size
-        self.encoder = nn.Sequential(
-            nn.Conv2d(1, C, kernel_size=PATCH, stride=PATCH),  # (B, C, 7, 7)
-            *[ResidualBlock(C) for _ in range(config.blocks)],
-            nn.SiLU(),
-            nn.Conv2d(C, Z, kernel_size=1),
-        )
-        self.decoder = nn.Sequential(
-            nn.Conv2d(Z, C, kernel_size=1),
-            *[ResidualBlock(C) for _ in range(config.blocks)],
-            nn.SiLU(),
-            nn.Conv2d(C, PATCH * PATCH, kernel_size=1),  # (B, 16, 7, 7): 16 pixels a place
-            nn.PixelShuffle(PATCH),  # (B, 1, 28, 28)
-            nn.Sigmoid(),
-        )
-        self.codebook = nn.Parameter(torch.randn(config.codes, Z))
+        self.encoder, self.decoder = patch_encoder(config), patch_decoder(config)
+        self.codebook = nn.Parameter(torch.randn(config.codes, config.code_size))
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (B, 1, 28, 28) -> vectors z (B, 7, 7, Z), not yet rounded to the codebook."""
