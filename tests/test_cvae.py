@@ -76,6 +76,8 @@ def test_a_decoder_with_zero_weights_costs_784_ln_2_and_the_terms_add_up():
     losses = cvae_loss(model, (images(), LABELS))
     assert losses["reconstruction"].item() == pytest.approx(784 * math.log(2), rel=1e-5)
     torch.testing.assert_close(losses["loss"], losses["reconstruction"] + losses["kl"])
+    losses = cvae_loss(model, (images(), LABELS), beta=4.0)
+    torch.testing.assert_close(losses["loss"], losses["reconstruction"] + 4 * losses["kl"])
 
 
 def test_the_loss_does_not_depend_on_the_batch_size():

@@ -26,7 +26,7 @@ from course_utils.models.vae import (
 class ConditionalVAEConfig:
     latent_size: int  # numbers in a code
     classes: int = 10
-    widths: tuple[int, ...] = (400,)  # hidden layers of the encoder; the decoder has them reversed
+    widths: tuple[int, ...] = (512, 256)  # hidden layers of the encoder; reversed in the decoder
 
 
 def join_label(x: Tensor, labels: Tensor, classes: int) -> Tensor:
@@ -68,14 +68,19 @@ class ConditionalVAE(nn.Module):
         return self.decode(self.encode(x, labels)[0], labels)
 
 
-def cvae_loss(model: ConditionalVAE, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
-    """Negative ELBO of log p(x|y) and its two terms, in nats per image. A batch: images, labels."""
+def cvae_loss(
+    model: ConditionalVAE, batch: tuple[Tensor, ...], beta: float = 1.0
+) -> dict[str, Tensor]:
+    """Negative ELBO of log p(x|y) and its two terms, in nats per image. A batch: images, labels.
+
+    With `beta` the KL counts beta times: above 1, what the label says leaves the code sooner.
+    """
     x, labels, *_ = batch
     mean, log_var = model.encode(x, labels)
     logits = model.decode(reparameterize(mean, log_var), labels)
     reconstruction = bernoulli_nll(logits, x).mean()
     kl = kl_to_standard_normal(mean, log_var).mean()
-    return {"loss": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
+    return {"loss": reconstruction + beta * kl, "reconstruction": reconstruction, "kl": kl}
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 @dataclass(frozen=True)
 class PixelCNNConfig:
     vocab_size: int  # V, kinds of symbols
+    size: tuple[int, int] = (7, 7)  # H, W of the grid
     classes: int = 10
     channels: int = 64  # feature maps
     blocks: int = 2  # residual blocks
@@ -62,16 +63,16 @@ class PixelCNN(nn.Module):
     def __init__(self, config: PixelCNNConfig):
         super().__init__()
         self.config = config
-        C = config.channels
+        C, (H, W) = config.channels, config.size
         self.code_embedding = nn.Embedding(config.vocab_size, C // 2)
-        self.label_embedding = nn.Embedding(config.classes, C)
+        self.label_embedding = nn.Embedding(config.classes, C * H * W)  # features of each place
         self.first = MaskedConv2d(C // 2, C, size=5, see_centre=False)
         self.blocks = nn.Sequential(*[CausalBlock(C) for _ in range(config.blocks)])
         self.to_logits = nn.Sequential(nn.SiLU(), nn.Conv2d(C, config.vocab_size, kernel_size=1))
 
     def from_embedded(self, embedded: Tensor, labels: Tensor) -> Tensor:
         """Embedded symbols (B, C / 2, H, W), labels (B,) -> logits (B, V, H, W)."""
-        label = self.label_embedding(labels).unflatten(1, (-1, 1, 1))  # (B, C, 1, 1)
+        label = self.label_embedding(labels).unflatten(1, (-1, *self.config.size))  # (B, C, H, W)
         return self.to_logits(self.blocks(self.first(embedded) + label))
 
     def forward(self, codes: Tensor, labels: Tensor) -> Tensor:
@@ -90,11 +91,9 @@ def prior_loss(model: PixelCNN, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def sample(
-    model: PixelCNN, labels: Tensor, size: tuple[int, int], generator: torch.Generator
-) -> Tensor:
-    """Draw a grid of `size` (H, W) symbols for each label, place after place -> (n, H, W)."""
-    height, width = size
+def sample(model: PixelCNN, labels: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw a grid of symbols for each label (n,), place after place -> (n, H, W)."""
+    height, width = model.config.size
     codes = torch.zeros(len(labels), height, width, dtype=torch.long, device=labels.device)
     was_training = model.training
     model.eval()
