@@ -17,8 +17,8 @@ class PixelCNNConfig:
     vocab_size: int  # V, kinds of symbols
     size: tuple[int, int] = (7, 7)  # H, W of the grid
     classes: int = 10
-    channels: int = 64  # feature maps
-    blocks: int = 2  # residual blocks
+    channels: int = 48  # feature maps
+    blocks: int = 4  # residual blocks
 
 
 def causal_mask(size: int, see_centre: bool) -> Tensor:
