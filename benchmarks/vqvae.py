@@ -50,7 +50,7 @@ def train_vqvae(images: Tensor, seed: int, steps: int = 1720, rate: float = 8e-3
     model = VQVAE(VQVAEConfig())
     batches = Batches(images, size=64, generator=torch.Generator().manual_seed(seed))
     optimizer = torch.optim.Adam(model.parameters(), lr=rate, betas=(0.9, 0.99))
-    schedule = warmup_then_decay(optimizer, steps // 4, steps)
+    schedule = warmup_then_decay(optimizer, steps // 8, steps)
     for step, batch in enumerate(islice(chain.from_iterable(repeat(batches)), steps)):
         if step % 100 == 0:
             some = images[torch.randint(len(images), (500,))]

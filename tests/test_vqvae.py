@@ -97,6 +97,13 @@ def test_a_decoder_with_zero_weights_costs_a_quarter_per_black_or_white_pixel():
     assert loss.item() == pytest.approx(784 / 4)
 
 
+def test_an_untrained_decoder_says_the_mean_ink_of_digits():
+    """From 0.5 on, large steps can end at all black, and stay there."""
+    torch.manual_seed(0)
+    output = VQVAE(VQVAEConfig())(images(5))
+    assert 0.08 < output.mean() < 0.16 and output.std() < 0.05
+
+
 def test_the_loss_does_not_depend_on_the_batch_size():
     model, x = small_model(), images(13)
     whole = vqvae_loss(model, (x,))
