@@ -31,7 +31,7 @@ def causal_mask(size: int, see_centre: bool) -> Tensor:
 
 
 class MaskedConv2d(nn.Conv2d):
-    """A convolution that keeps the size and never looks right or down."""
+    """A convolution that keeps the size and looks at earlier places alone (mask B: and its own)."""
 
     def __init__(self, channels_in: int, channels_out: int, size: int, see_centre: bool):
         super().__init__(channels_in, channels_out, kernel_size=size, padding=size // 2)
