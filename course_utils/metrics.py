@@ -69,6 +69,10 @@ def linear_probe_r2(
     return (1 - residual.square().sum(dim=0) / spread.square().sum(dim=0)).float()
 
 
+def _with_one(codes: Tensor) -> Tensor:
+    return torch.cat([codes.double(), torch.ones(len(codes), 1, dtype=torch.float64)], dim=1)
+
+
 def active_units(means: Tensor, threshold: float = 0.01) -> Tensor:
     """Which numbers of a code are used: means of q(z|x) over a data set (n, Z) -> bool (Z,).
 
@@ -101,5 +105,12 @@ def sap_score(r2: Tensor) -> float:
     return (best - second).mean().item()
 
 
-def _with_one(codes: Tensor) -> Tensor:
-    return torch.cat([codes.double(), torch.ones(len(codes), 1, dtype=torch.float64)], dim=1)
+def perplexity(counts: Tensor) -> float:
+    """How many kinds are in use: exp of the entropy of the shares. (V,) counts -> 1 ... V.
+
+    V kinds equally often give V, a single kind gives 1. All counts 0 raises ValueError.
+    """
+    if counts.sum() <= 0 or counts.min() < 0:
+        raise ValueError("counts must be at least 0, and one of them more: was anything counted?")
+    shares = counts.double() / counts.sum()
+    return torch.special.entr(shares).sum().exp().item()

@@ -11,6 +11,7 @@ from course_utils.metrics import (
     linear_probe_r2,
     nats_to_bits,
     nearest_neighbours,
+    perplexity,
     psnr,
     sap_score,
     squared_correlations,
@@ -103,3 +104,18 @@ def test_the_sap_score_is_1_for_one_number_a_factor_and_0_for_two_that_know_the_
     assert sap_score(torch.tensor([[0.5, 0.9], [0.5, 0.3], [0.1, 0.2]])) == pytest.approx(0.3)
     with pytest.raises(ValueError, match="at least 2"):
         sap_score(torch.ones(1, 3))
+
+
+def test_perplexity_of_equal_counts_is_their_number_and_of_a_single_kind_1():
+    assert perplexity(torch.full((128,), 7)) == pytest.approx(128)
+    assert perplexity(torch.tensor([0, 9, 0])) == pytest.approx(1)
+    assert perplexity(torch.tensor([1, 1, 0, 0])) == pytest.approx(2)
+    p = torch.tensor([0.5, 0.25, 0.25])
+    entropy = torch.distributions.Categorical(p).entropy()
+    assert perplexity(100 * p) == pytest.approx(entropy.exp().item())
+
+
+@pytest.mark.parametrize("counts", [[0, 0], [3, -1]])
+def test_perplexity_without_counts_says_so(counts):
+    with pytest.raises(ValueError, match="counted"):
+        perplexity(torch.tensor(counts))
