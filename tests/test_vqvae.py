@@ -130,6 +130,10 @@ def test_one_place_of_the_grid_stands_for_its_patch_of_pixels():
     differs = (model.from_codes(codes) != model.from_codes(changed))[0, 0].nonzero()
     assert differs.min(dim=0).values.tolist() == [8, 20]
     assert differs.max(dim=0).values.tolist() == [11, 23]
+    x = images(1)
+    changed = x.clone()
+    changed[:, :, 8:12, 20:24] = 1 - x[:, :, 8:12, 20:24]
+    assert (model.encode(x) != model.encode(changed)).any(dim=-1).nonzero().tolist() == [[0, 2, 5]]
 
 
 @pytest.mark.parametrize("wrong", [-1, 12])
