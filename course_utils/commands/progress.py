@@ -53,9 +53,9 @@ def results_in_words(row: Row) -> str:
 
 def table(rows: list[Row]) -> str:
     """The rows as text, each with its problems below."""
-    lines = [f"{'notebook':36}{'minutes':>8}{'memory':>10}  {'promises':26}outcome"]
+    lines = [f"{'notebook':36}{'minutes':>8}{'memory':>10}  {'promises':33}outcome"]
     for row in rows:
         memory = f"{row.memory_mb:,.0f} MB"
-        numbers = f"{row.minutes:8.1f}{memory:>10}  {results_in_words(row):26}{row.status}"
+        numbers = f"{row.minutes:8.1f}{memory:>10}  {results_in_words(row):33}{row.status}"
         lines += [f"{row.name:36}{numbers}", *(f"    {problem}" for problem in row.problems)]
     return "\n".join(lines)
