@@ -176,11 +176,14 @@ def importance_weighted_loss(
 
 @torch.no_grad()
 def estimate_log_likelihood(
-    model: VAE, x: Tensor, k: int, nll: NLL = bernoulli_nll, chunk: int = 5
+    model: VAE, x: Tensor, k: int, nll: NLL = bernoulli_nll, chunk: int = 2
 ) -> Tensor:
     """The importance-weighted bound for a large k, `chunk` draws at a time: (B,), in nats."""
-    parts = [log_weights(model, x, min(chunk, k - done), nll) for done in range(0, k, chunk)]
-    return importance_weighted_bound(torch.cat(parts))
+    total = torch.full((len(x),), -math.inf, device=x.device)  # log of the sum of the weights
+    for done in range(0, k, chunk):
+        part = log_weights(model, x, min(chunk, k - done), nll)
+        total = torch.logaddexp(total, torch.logsumexp(part, dim=0))
+    return total - math.log(k)
 
 
 @torch.no_grad()
