@@ -1,8 +1,7 @@
-"""Exercises of notebook 03: solutions pass, stubs do not, likely mistakes get their hint."""
+"""Exercises of notebook 03: solution and likely mistakes of each; test_exercises.py tries them."""
 
 import math
 
-import pytest
 import torch
 
 from course_utils.exercises import lesson_03
@@ -89,30 +88,6 @@ EXERCISES = {
         ],
     ),
 }
-CASES = [(check, wrong, hint) for check, (_, cases) in EXERCISES.items() for wrong, hint in cases]
-
-
-@pytest.mark.parametrize("check", EXERCISES, ids=lambda check: check.__name__)
-def test_the_solution_is_correct(check):
-    assert check(EXERCISES[check][0]).status == "correct"
-
-
-@pytest.mark.parametrize("check", EXERCISES, ids=lambda check: check.__name__)
-def test_a_stub_is_not_started(check):
-    assert check(None).status == "not started"
-    assert check(...).status == "not started"
-
-
-@pytest.mark.parametrize("check", list(EXERCISES)[1:], ids=lambda check: check.__name__)
-def test_a_function_that_returns_nothing_is_not_started(check):
-    assert check(lambda *_: None).status == "not started"
-
-
-@pytest.mark.parametrize(("check", "wrong", "hint"), CASES)
-def test_a_likely_mistake_gets_its_hint(check, wrong, hint):
-    verdict = check(wrong)
-    assert verdict.status == "not yet"
-    assert hint in verdict.hint
 
 
 def test_a_mask_of_true_and_false_is_right_too():

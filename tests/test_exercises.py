@@ -1,0 +1,44 @@
+"""Every exercise: the solution passes, stubs are not started, likely mistakes get their hint.
+
+A lesson's file has EXERCISES: check -> (solution, [(wrong answer, words of its hint), ...]). The
+first exercise of a lesson takes a number, the others functions.
+"""
+
+import pytest
+import test_exercises_01
+import test_exercises_02
+import test_exercises_03
+
+LESSONS = [module.EXERCISES for module in (test_exercises_01, test_exercises_02, test_exercises_03)]
+SOLUTIONS = [(check, solution) for lesson in LESSONS for check, (solution, _) in lesson.items()]
+CHECKS = [check for check, _ in SOLUTIONS]
+OF_FUNCTIONS = [check for lesson in LESSONS for check in list(lesson)[1:]]
+MISTAKES = [
+    (check, wrong, hint)
+    for lesson in LESSONS
+    for check, (_, cases) in lesson.items()
+    for wrong, hint in cases
+]
+
+
+@pytest.mark.parametrize(("check", "solution"), SOLUTIONS)
+def test_the_solution_is_correct(check, solution):
+    assert check(solution).status == "correct"
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_a_stub_is_not_started(check):
+    assert check(None).status == "not started"
+    assert check(...).status == "not started"
+
+
+@pytest.mark.parametrize("check", OF_FUNCTIONS, ids=lambda check: check.__name__)
+def test_a_function_that_returns_nothing_is_not_started(check):
+    assert check(lambda *_: None).status == "not started"
+
+
+@pytest.mark.parametrize(("check", "wrong", "hint"), MISTAKES)
+def test_a_likely_mistake_gets_its_hint(check, wrong, hint):
+    verdict = check(wrong)
+    assert verdict.status == "not yet"
+    assert hint in verdict.hint
