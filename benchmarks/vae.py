@@ -94,13 +94,12 @@ def train(
     phases: Sequence[tuple[int, LossFn]],
     rates: tuple[float, float],
     seed: int,
-    size: int = 256,
 ) -> Clock:
     """Train as notebook 02 does; `phases` are (epochs, loss), `rates` of encoder and decoder."""
     clock = Clock()
     with clock:
         start_at_mean(model, to_unit_range(images[:10_000]))
-        batches = Batches(images, size=size, generator=torch.Generator().manual_seed(seed))
+        batches = Batches(images, size=256, generator=torch.Generator().manual_seed(seed))
         parts = zip((model.encoder, model.decoder), rates, strict=True)
         groups = [{"params": list(part.parameters()), "lr": rate} for part, rate in parts]
         optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99), fused=True)
