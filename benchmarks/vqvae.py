@@ -1,8 +1,8 @@
 """Notebook 03 in numbers: digits on demand, a codebook of 128 codes, and a prior over the codes.
 
-About 4 CPU minutes a seed; trainings somewhat longer than in the notebook. All on the 10,000 test images of MNIST. Errors are squared
-errors per pixel, divided by the variance of all test pixels (0.0949). Digits that a model draws are
-read by a classifier that was trained on real images alone.
+About 4 CPU minutes a seed; trainings somewhat longer than in the notebook. All on the 10,000 test
+images of MNIST. Errors are squared errors per pixel, divided by the variance of all test pixels
+(0.0949). Digits that a model draws are read by a classifier that was trained on real images alone.
 """
 
 import time
