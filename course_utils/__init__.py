@@ -8,6 +8,7 @@ The map (a lesson's notebook shows the part it teaches, live; every other notebo
     models/         one file a lesson: config, modules, loss, sample
     training        update, train_epoch, evaluate, schedules, moving average
     metrics         units, distances, probes      plotting, widgets   pictures and demos
+    sample_quality  distances of sets of samples  judge               the features they use
     promises        results of a notebook against the ranges its text states
     exercises/      one file of checks a lesson   commands/           python -m course_utils ...
 

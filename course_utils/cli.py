@@ -16,6 +16,7 @@ COMMANDS = {
     "doctor": "say in words what is wrong with this machine",
     "data": "fetch all data ahead of a class",
     "tidy": "put notebook files into their normal form, or check that they are",
+    "judge": "train the classifier that judges samples anew",
     "stamp": "write the address of the course into badges and setup cells",
 }
 EXAMPLES = """examples:
