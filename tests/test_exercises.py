@@ -8,8 +8,10 @@ import pytest
 import test_exercises_01
 import test_exercises_02
 import test_exercises_03
+import test_exercises_04
 
-LESSONS = [module.EXERCISES for module in (test_exercises_01, test_exercises_02, test_exercises_03)]
+MODULES = (test_exercises_01, test_exercises_02, test_exercises_03, test_exercises_04)
+LESSONS = [module.EXERCISES for module in MODULES]
 SOLUTIONS = [(check, solution) for lesson in LESSONS for check, (solution, _) in lesson.items()]
 CHECKS = [check for check, _ in SOLUTIONS]
 OF_FUNCTIONS = [check for lesson in LESSONS for check in list(lesson)[1:]]

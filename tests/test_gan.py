@@ -13,8 +13,10 @@ from course_utils.models.gan import (
     discriminator_loss,
     frozen,
     generator_loss,
+    penalized_discriminator_loss,
     sample,
     saturating_generator_loss,
+    slope_penalty,
 )
 from course_utils.training import MovingAverage, update
 
@@ -96,6 +98,27 @@ def test_label_smoothing_is_cheapest_at_the_smoothed_target(players):
     (slope,) = torch.autograd.grad(on_real, logit)
     assert slope.item() == pytest.approx(0, abs=1e-6)
     assert on_real.item() == pytest.approx(-0.9 * math.log(0.9) - 0.1 * math.log(0.1), rel=1e-5)
+
+
+def test_the_slope_penalty_of_a_linear_judge_is_the_squared_length_of_its_weights():
+    judge = Discriminator(GANConfig(shape=(3,), judge_widths=()))
+    penalty = slope_penalty(judge, torch.randn(5, 3))
+    line = judge.layers[0].weight
+    torch.testing.assert_close(penalty, line.square().sum())
+    (slope,) = torch.autograd.grad(penalty, line)  # it can be made smaller
+    torch.testing.assert_close(slope, 2 * line)
+
+
+def test_the_penalized_loss_adds_half_the_weight_times_the_slope(players):
+    generator, discriminator, batch = players
+    torch.manual_seed(3)
+    plain = discriminator_loss(discriminator, batch, generator)["loss"]
+    torch.manual_seed(3)  # the same noise
+    losses = penalized_discriminator_loss(discriminator, batch, generator, weight=6.0)
+    torch.testing.assert_close(losses["loss"], plain + 3 * losses["slope"])
+    assert losses["slope"] > 0 and not batch[0].requires_grad
+    losses["loss"].backward()
+    assert all(p.grad is None for p in generator.parameters())
 
 
 def weights(model):

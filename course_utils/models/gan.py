@@ -28,8 +28,11 @@ def leaky_layers(sizes: tuple[int, ...]) -> nn.Sequential:
     """Linear maps with a leaky ReLU between: (B, sizes[0]) -> (B, sizes[-1])."""
     parts = []
     for size_in, size_out in zip(sizes[:-1], sizes[1:], strict=True):
+        linear = nn.Linear(size_in, size_out)
+        # signals keep their size from layer to layer (He et al. 2015, arXiv 1502.01852, eq. 15)
+        nn.init.kaiming_normal_(linear.weight, a=0.2)
         # a gradient flows for negative inputs, too (Radford et al. 2016, section 3)
-        parts += [nn.Linear(size_in, size_out), nn.LeakyReLU(0.2)]
+        parts += [linear, nn.LeakyReLU(0.2)]
     return nn.Sequential(*parts[:-1])
 
 
@@ -93,6 +96,25 @@ def discriminator_loss(
     on_real = F.binary_cross_entropy_with_logits(real_logits, target)
     on_fake = F.softplus(fake_logits).mean()  # softplus(l) = -log(1 - sigmoid(l))
     return {"loss": on_real + on_fake, "on_real": on_real, "on_fake": on_fake}
+
+
+def slope_penalty(discriminator: nn.Module, x: Tensor) -> Tensor:
+    """Squared length of the slope of the logit at items x, mean over the batch.
+
+    The slope of the logit of each item: (B, *shape) -> one number. It can be differentiated again.
+    """
+    x = x.detach().requires_grad_(True)
+    (slope,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)  # like x
+    return slope.flatten(1).square().sum(dim=1).mean()
+
+
+def penalized_discriminator_loss(
+    discriminator: nn.Module, batch: tuple[Tensor, ...], generator: Generator, weight: float
+) -> dict[str, Tensor]:
+    """`discriminator_loss` plus weight / 2 times the slope penalty at real items, "slope"."""
+    losses = discriminator_loss(discriminator, batch, generator)
+    slope = slope_penalty(discriminator, batch[0])  # R1 in Mescheder et al. 2018, section 4.1
+    return losses | {"loss": losses["loss"] + weight / 2 * slope, "slope": slope}
 
 
 def generator_loss(
