@@ -21,7 +21,8 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     """
     _check(a, b, least=a.shape[1] + 1)
     a, b = a.double(), b.double()
-    cov_a, cov_b = torch.cov(a.T), torch.cov(b.T)  # (F, F)
+    F = a.shape[1]
+    cov_a, cov_b = (torch.cov(x.T).reshape(F, F) for x in (a, b))
     # (A B)^1/2 has the eigenvalues of (A^1/2 B A^1/2)^1/2, and that one is symmetric
     root = _square_root(cov_a)
     eigenvalues = torch.linalg.eigvalsh(root @ cov_b @ root)

@@ -9,8 +9,15 @@ import test_exercises_01
 import test_exercises_02
 import test_exercises_03
 import test_exercises_04
+import test_exercises_05
 
-MODULES = (test_exercises_01, test_exercises_02, test_exercises_03, test_exercises_04)
+MODULES = (
+    test_exercises_01,
+    test_exercises_02,
+    test_exercises_03,
+    test_exercises_04,
+    test_exercises_05,
+)
 LESSONS = [module.EXERCISES for module in MODULES]
 SOLUTIONS = [(check, solution) for lesson in LESSONS for check, (solution, _) in lesson.items()]
 CHECKS = [check for check, _ in SOLUTIONS]

@@ -23,7 +23,7 @@ from course_utils.models.gan import Generator, frozen, leaky_layers
 @dataclass(frozen=True)
 class LabelGANConfig:
     classes: int = 10
-    noise_size: int = 100  # numbers of noise for one image
+    noise_size: int = 20  # numbers of noise for one image
     widths: tuple[int, ...] = (128, 256)  # hidden layers of the generator
     critic_widths: tuple[int, ...] = (256, 256)  # hidden layers of the critic
     channels: int = 16  # of the convolutions, at 14 x 14; twice as many at 7 x 7
@@ -54,6 +54,35 @@ class LabelGenerator(nn.Module):
     noise = Generator.noise  # (n, Z) draws, as in lesson 04
 
 
+def slopes(critic: nn.Module, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores (B,) and their slopes with respect to the image (B, 784), which autograd finds.
+
+    The slopes can be differentiated again: a second backward pass, through the first one.
+    """
+    x = x.detach().requires_grad_()
+    score = critic(x, labels)
+    (slope,) = torch.autograd.grad(score.sum(), x, create_graph=True)
+    return score, slope.flatten(1)
+
+
+def chained_slopes(layers: nn.Sequential, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The same for fully connected layers, without a second backward pass.
+
+    (B, 784), (B,) -> (B,), (B, 784). The chain rule written as a second forward pass: from the row
+    of the label back through each weight, and 1 or the leaky slope where the input was below 0.
+    """
+    bends = []
+    for layer in layers:
+        if isinstance(layer, nn.LeakyReLU):
+            bends.append(torch.where(x > 0, 1.0, layer.negative_slope))  # (B, width)
+        x = layer(x)
+    *hidden, last = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    slope = last.weight[labels]  # (B, width)
+    for layer, bend in zip(reversed(hidden), reversed(bends), strict=True):
+        slope = (slope * bend) @ layer.weight
+    return x.gather(1, labels.unsqueeze(1)).squeeze(1), slope
+
+
 class LabelCritic(nn.Module):
     """Image and label -> a score: large for real. One output per class; the label's counts."""
 
@@ -65,6 +94,10 @@ class LabelCritic(nn.Module):
         """(B, 1, 28, 28), (B,) -> (B,)."""
         scores = self.layers(x.flatten(1))  # (B, classes)
         return scores.gather(1, labels.unsqueeze(1)).squeeze(1)
+
+    def with_slopes(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores (B,) and their slopes with respect to the images, (B, 784)."""
+        return chained_slopes(self.layers, x.flatten(1), labels)
 
 
 class ConvGenerator(LabelGenerator):
@@ -101,6 +134,10 @@ class ConvCritic(LabelCritic):
             nn.Flatten(),
             nn.Linear(2 * C * 7 * 7, config.classes),
         )
+
+    def with_slopes(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores (B,) and their slopes with respect to the images, (B, 784)."""
+        return slopes(self, x, labels)
 
 
 def spectral_step(weight: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
@@ -163,12 +200,6 @@ def score_fake(generator: LabelGenerator, batch: tuple[Tensor, ...], critic: Lab
         return critic(fake, labels)
 
 
-def slopes(critic: LabelCritic, x: Tensor, labels: Tensor) -> Tensor:
-    """Slope of the score with respect to the image, which can be differentiated: (B, 784)."""
-    x = x.detach().requires_grad_()
-    return torch.autograd.grad(critic(x, labels).sum(), x, create_graph=True)[0].flatten(1)
-
-
 def wasserstein_loss(
     critic: LabelCritic, batch: tuple[Tensor, ...], generator: LabelGenerator, weight: float = 10.0
 ) -> dict[str, Tensor]:
@@ -180,8 +211,8 @@ def wasserstein_loss(
     real, fake, images = score_both(critic, generator, batch)
     x, labels, *_ = batch
     share = torch.rand(len(x), 1, 1, 1, device=x.device)
-    lengths = slopes(critic, torch.lerp(x, images, share), labels).norm(dim=1)  # (B,)
-    distance, penalty = (real - fake).mean(), (lengths - 1).square().mean()
+    _, slope = slopes(critic, torch.lerp(x, images, share), labels)  # (B, 784)
+    distance, penalty = (real - fake).mean(), (slope.norm(dim=1) - 1).square().mean()
     return {"loss": weight * penalty - distance, "distance": distance, "penalty": penalty}
 
 
@@ -203,26 +234,8 @@ def score_loss(
     return {"loss": -score_fake(generator, batch, critic).mean()}
 
 
-def scores_and_slopes(layers: nn.Sequential, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Score and slope of a fully connected critic, without a second backward pass.
-
-    (B, 784), (B,) -> (B,), (B, 784). The chain rule written as a second forward pass: from the row
-    of the label back through each weight, and 1 or the leaky slope where the input was below 0.
-    """
-    bends = []
-    for layer in layers:
-        if isinstance(layer, nn.LeakyReLU):
-            bends.append(torch.where(x > 0, 1.0, layer.negative_slope))  # (B, width)
-        x = layer(x)
-    *hidden, last = [layer for layer in layers if isinstance(layer, nn.Linear)]
-    slope = last.weight[labels]  # (B, width)
-    for layer, bend in zip(reversed(hidden), reversed(bends), strict=True):
-        slope = (slope * bend) @ layer.weight
-    return x.gather(1, labels.unsqueeze(1)).squeeze(1), slope
-
-
 def relativistic_loss(
-    critic: LabelCritic, batch: tuple[Tensor, ...], generator: LabelGenerator, weight: float = 1.0
+    critic: LabelCritic, batch: tuple[Tensor, ...], generator: LabelGenerator, weight: float = 0.1
 ) -> dict[str, Tensor]:
     """-log sigmoid(real score - generated score), in nats: ln 2 if the critic sees no difference.
 
@@ -232,8 +245,7 @@ def relativistic_loss(
     x, labels, *_ = batch
     with torch.no_grad():
         fake = generator(generator.noise(len(x)), labels)
-    both = torch.cat([x, fake]).flatten(1)  # (2 B, 784)
-    scores, slope = scores_and_slopes(critic.layers, both, labels.repeat(2))
+    scores, slope = critic.with_slopes(torch.cat([x, fake]), labels.repeat(2))
     real_score, fake_score = scores.chunk(2)  # each (B,)
     relativistic = F.softplus(fake_score - real_score).mean()
     penalty = slope.square().sum() / len(x)  # mean at real ones plus mean at generated ones
