@@ -1,4 +1,4 @@
-"""Notebooks 04 and 05 in numbers: modes of the ring, and how near generated digits come to real ones.
+"""Notebooks 04 and 05 in numbers: modes of the ring, and how near generated digits come to real.
 
 Fréchet distances are on the features of the kept judge (course_utils/judge.py), between 10,000
 generated digits and the 10,000 test images of MNIST; the floor is the distance of 10,000 training
