@@ -185,6 +185,13 @@ def test_losses_stay_finite_when_the_discriminator_is_very_sure(players):
         assert loss.isfinite() and all(g is None or g.isfinite().all() for g in grads)
 
 
+def test_signals_keep_their_size_through_many_layers():
+    torch.manual_seed(0)
+    shape, widths = (300,), (300,) * 6
+    deep = Generator(GANConfig(shape=shape, noise_size=300, widths=widths))
+    assert 0.5 < deep(torch.randn(500, 300)).std() < 2.0  # torch's own start gives about 0.04
+
+
 def test_images_are_in_the_unit_range_and_points_are_free():
     torch.manual_seed(0)
     images = Generator(CONFIG)(1000 * torch.randn(4, 7))

@@ -29,7 +29,7 @@ def leaky_layers(sizes: tuple[int, ...]) -> nn.Sequential:
     parts = []
     for size_in, size_out in zip(sizes[:-1], sizes[1:], strict=True):
         linear = nn.Linear(size_in, size_out)
-        # signals keep their size from layer to layer (He et al. 2015, arXiv 1502.01852, eq. 15)
+        # signals keep their size through layers (He et al. 2015, arXiv 1502.01852, section 2.2)
         nn.init.kaiming_normal_(linear.weight, a=0.2)
         # a gradient flows for negative inputs, too (Radford et al. 2016, section 3)
         parts += [linear, nn.LeakyReLU(0.2)]
