@@ -272,3 +272,31 @@ def test_truncated_noise_stays_within_its_limit(players):
     # within +-t a normal draw has the variance 1 - 2 t f(t) / (2 F(t) - 1) = 0.0806 for t = 0.5;
     # 10,000 numbers: 5 standard errors are 5 %
     assert z.var().item() == pytest.approx(0.0806, rel=0.05)
+
+
+@pytest.mark.parametrize("loss", CRITIC_LOSSES)
+def test_a_short_last_batch_works(players, loss):
+    generator, critic = players
+    for n in (2, 3):  # with one item alone there are no batch statistics
+        assert loss(critic, batch(n), generator)["loss"].isfinite()
+        assert score_loss(generator, batch(n), critic)["loss"].isfinite()
+
+
+def test_the_game_teaches_the_generator_what_each_label_looks_like():
+    """Label 0 is white on the left, label 1 on the right."""
+    torch.manual_seed(0)
+    config = LabelGANConfig(noise_size=4, widths=(32,), critic_widths=(32,))
+    generator, critic = LabelGenerator(config), LabelCritic(config)
+    adams = [
+        torch.optim.Adam(model.parameters(), 4e-3, betas=(0.0, 0.99))
+        for model in (generator, critic)
+    ]
+    labels = torch.arange(2).repeat(16)
+    x = torch.zeros(32, 1, 28, 28)
+    x[labels == 0, :, :, :14] = x[labels == 1, :, :, 14:] = 1
+    for _ in range(150):
+        update(critic, (x, labels), partial(relativistic_loss, generator=generator), adams[1])
+        of_generator = partial(relativistic_generator_loss, critic=critic)
+        update(generator, (x, labels), of_generator, adams[0])
+    drawn = sample(generator, labels, torch.Generator().manual_seed(0))
+    assert (drawn - x).abs().mean() < 0.1  # it began at 0.5

@@ -38,7 +38,7 @@ def normalized_layers(sizes: tuple[int, ...]) -> nn.Sequential:
 
 
 class LabelGenerator(nn.Module):
-    """Noise and a label -> an image of this class."""
+    """Noise and a label -> an image of this class. In training mode a batch needs two items."""
 
     def __init__(self, config: LabelGANConfig):
         super().__init__()
