@@ -119,3 +119,9 @@ def test_bad_features_are_refused_with_a_cure(distance):
         distance(good, good[:3])
     with pytest.raises(ValueError, match="not finite"):
         distance(good, good.clone().fill_(torch.nan))
+
+
+def test_precision_and_recall_of_four_points_by_hand():
+    real = torch.tensor([[0.0], [1.0], [2.0], [10.0]])  # first neighbours at 1, 1, 1, 8
+    generated = torch.tensor([[2.5], [12.0], [30.0], [31.0]])  # at 9.5, 9.5, 1, 1
+    assert precision_recall(real, generated, k=1) == (0.5, 1.0)
