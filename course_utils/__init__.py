@@ -9,6 +9,7 @@ The map (a lesson's notebook shows the part it teaches, live; every other notebo
     training        update, train_epoch, evaluate, schedules, moving average
     metrics         units, distances, probes      plotting, widgets   pictures and demos
     sample_quality  distances of sets of samples  judge               the features they use
+    language_metrics  nats per token              generation          decoding
     promises        results of a notebook against the ranges its text states
     exercises/      one file of checks a lesson   commands/           python -m course_utils ...
 

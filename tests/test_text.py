@@ -57,3 +57,23 @@ def test_tiny_shakespeare_has_its_known_sizes():
     assert (len(text.train), len(text.train + text.validation)) == (1_003_854, 1_115_394)
     assert len(set(text.train + text.validation)) == 65
     assert text.train.startswith("First Citizen:\nBefore we proceed any further, hear me speak.")
+
+
+def test_a_file_of_ones_own_is_read_and_split(tmp_path):
+    path = tmp_path / "红楼梦.txt"
+    path.write_bytes(b"\xef\xbb\xbf" + ("宝玉笑道\r\n" * 20).encode())  # as Windows saves it
+    text = load_text(str(path))
+    assert text.name == "红楼梦" and text.train + text.validation == "宝玉笑道\n" * 20
+    assert len(text.train) == 90
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "cannot be read"), (b"", "0 characters"), ("für".encode("latin-1"), "no UTF-8")],
+)
+def test_a_file_that_is_no_text_is_named_with_a_cure(tmp_path, content, words):
+    path = tmp_path / "book.txt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=words):
+        load_text(str(path))

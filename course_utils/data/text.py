@@ -4,6 +4,7 @@ Splitting comes before any window is cut, so no training window reaches into the
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from course_utils.data.files import check_name, read_file, say_stand_in
 from course_utils.data.sources import FILES, DataMissing
@@ -13,16 +14,20 @@ TRAIN_SHARE = 0.9  # as in karpathy/char-rnn's descendants, so that losses can b
 
 @dataclass(frozen=True)
 class Text:
-    name: str  # what was really loaded: "tinyshakespeare" or "python-docs"
+    name: str  # what was really loaded: "tinyshakespeare", "python-docs" or the name of a file
     train: str
     validation: str
 
 
 def load_text(name: str) -> Text:
-    """Load "tinyshakespeare" or "python-docs"; the second stands in where the first is missing.
+    """Load "tinyshakespeare" or "python-docs", or a UTF-8 file of yours by its path ("book.txt").
 
-    Lines end in "\\n" on every system. Raises ValueError for any other name.
+    The help pages of Python stand in where the plays of Shakespeare are missing. Lines end in "\\n"
+    on every system. Any other name, a missing file, one that is no UTF-8 text or has fewer than 2
+    characters raises ValueError.
     """
+    if "." in name or "/" in name or "\\" in name:
+        return _split(Path(name).stem, _own_file(Path(name)))
     check_name("text", name, ("tinyshakespeare", "python-docs"))
     if name == "tinyshakespeare":
         try:
@@ -31,6 +36,24 @@ def load_text(name: str) -> Text:
         except DataMissing as reason:
             say_stand_in("tinyshakespeare", "python-docs (the help pages of Python)", reason)
     return _split("python-docs", _python_docs())
+
+
+def _own_file(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # without the mark that Windows puts in front
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is no UTF-8 text ({error.reason} at byte {error.start}); "
+            "save it again with the encoding UTF-8"
+        ) from error
+    except OSError as error:
+        raise ValueError(
+            f"{path} cannot be read: {error.strerror}; give the path of a text "
+            "file, or one of the names tinyshakespeare, python-docs"
+        ) from error
+    if len(text) < 2:
+        raise ValueError(f"{path} has {len(text)} characters; give a longer text")
+    return text
 
 
 def _python_docs() -> str:
