@@ -37,7 +37,7 @@ class FollowerCounts:
         self.first = torch.searchsorted(self.grams, edges)  # (contexts + 1,)
 
     def followers(self, contexts: Tensor) -> Tensor:
-        """Counts of all tokens after each context: (B, T) -> (B, T, V); 0 after -1, an unseen one."""
+        """Counts of all tokens after each context: (B, T) -> (B, T, V); 0 after -1, an unseen."""
         context = contexts.flatten()  # (n,)
         seen = context >= 0
         kinds = torch.where(seen, self.first.diff()[context], 0)  # (n,), -1 reads the last one
