@@ -10,6 +10,7 @@ import test_exercises_02
 import test_exercises_03
 import test_exercises_04
 import test_exercises_05
+import test_exercises_06
 
 MODULES = (
     test_exercises_01,
@@ -17,6 +18,7 @@ MODULES = (
     test_exercises_03,
     test_exercises_04,
     test_exercises_05,
+    test_exercises_06,
 )
 LESSONS = [module.EXERCISES for module in MODULES]
 SOLUTIONS = [(check, solution) for lesson in LESSONS for check, (solution, _) in lesson.items()]
