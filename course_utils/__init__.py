@@ -7,7 +7,7 @@ The map (a lesson's notebook shows the part it teaches, live; every other notebo
     data/           images, glyphs, text, batches, corruption; `download` is the only network code
     models/         one file a lesson: config, modules, loss, sample
     training        update, train_epoch, evaluate, schedules, moving average
-    metrics         units, distances, probes      plotting, widgets   pictures and demos
+    metrics         units, distances, probes      plotting, text_plots, widgets   pictures, demos
     sample_quality  distances of sets of samples  judge               the features they use
     language_metrics  nats per token              generation          decoding
     promises        results of a notebook against the ranges its text states

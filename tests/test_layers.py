@@ -19,6 +19,7 @@ ALLOWED_BETWEEN = {
     ("environment", "runtime"),  # inside start(), once torch may be imported
     ("judge", "models"),  # a model with its kept weights: a notebook needs one line for it
     ("judge", "runtime"),
+    ("text_plots", "plotting"),  # one style and one set of colors
 }
 
 
@@ -73,7 +74,7 @@ def test_network_and_plotting_libraries_stay_in_their_files(name):
     if name != "data/download.py":
         assert not found & {"http", "requests", "pooch", "socket", "aiohttp", "httpx", "urllib3"}
         assert not any(module.startswith("urllib.request") for module in imports(TREES[name]))
-    if name not in ("plotting.py", "widgets.py"):
+    if name not in ("plotting.py", "text_plots.py", "widgets.py"):
         assert not found & {"matplotlib", "ipywidgets"}
 
 

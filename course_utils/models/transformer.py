@@ -3,7 +3,8 @@
 Vaswani et al. 2017, "Attention is all you need" (arXiv 1706.03762), as a language model with
 normalization before each part: GPT-2, Radford et al. 2019. A learned bias for each distance, added
 to GPT-2's learned positions: Shaw et al. 2018 (arXiv 1803.02155), in the form of T5, Raffel et al.
-2020 (arXiv 1910.10683, section 2.1). With that bias at 0 this is GPT-2: `from_gpt2` loads it.
+2020 (arXiv 1910.10683, section 2.1). It starts as the fixed slopes of ALiBi, Press et al. 2022
+(arXiv 2108.12409, section 3). With that bias at 0 this is GPT-2: `from_gpt2` loads it.
 """
 
 from dataclasses import dataclass
@@ -139,17 +140,22 @@ class GPT(nn.Module):
 
 
 def start_small(model: GPT) -> None:
-    """Weights from N(0, 0.02^2) as in GPT-2, and 0 where a block adds to the path.
+    """Weights from N(0, 0.02^2) as in GPT-2; 0 for biases, places, and where a block adds.
 
     So every block passes its input on at first (Zhang et al. 2019, arXiv 1901.09321, section 3).
+    Head n starts by looking back with a bias of -4^-n for each token of distance: the first head
+    sees the last few tokens, the later ones further.
     """
     for name, weight in model.named_parameters():
-        if weight.ndim == 2 and "distance" not in name:
+        if weight.ndim == 2:
             nn.init.normal_(weight, std=0.02)
-        if name.endswith(("to_out.weight", "mlp.2.weight")):
+        if name.endswith(("position_embedding.weight", "to_out.weight", "mlp.2.weight")):
             nn.init.zeros_(weight)
         if name.endswith(("to_qkv.bias", "to_out.bias", "mlp.0.bias", "mlp.2.bias")):
             nn.init.zeros_(weight)
+        if name.endswith("distance_bias"):
+            heads, places = (torch.arange(size) for size in weight.shape)
+            weight.data = -(places * 4.0 ** -heads[:, None])
 
 
 GPT2_NAMES = {  # of the maps in one block, in the order of transformers
@@ -184,9 +190,10 @@ def from_gpt2(weights: dict[str, Tensor], heads: int) -> GPT:
     ]
     for i in range(layers):
         pairs += [(f"h.{i}.{a}", f"blocks.{i}.{b}") for a, b in GPT2_NAMES.items()]
-    ours = {name: value for name, value in model.state_dict().items() if "distance" in name}  # 0
+    start = model.state_dict()
+    ours = {name: 0 * value for name, value in start.items() if name.endswith("distance_bias")}
     for a, b in pairs:
-        for kind in (kind for kind in ("weight", "bias") if f"{b}.{kind}" in model.state_dict()):
+        for kind in (kind for kind in ("weight", "bias") if f"{b}.{kind}" in start):
             value = theirs[f"{a}.{kind}"]
             ours[f"{b}.{kind}"] = value.T if ".c_" in a and kind == "weight" else value
     model.load_state_dict(ours)
