@@ -31,12 +31,12 @@ def attention_weights(q: Tensor, k: Tensor, bias: Tensor | None = None) -> Tenso
     The T queries are the last T of the S places; none sees a later place. `bias` (N, T, S) is
     added to the scores. Vaswani et al. 2017, eq. 1.
     """
-    scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5  # (B, N, T, S)
-    if bias is not None:
-        scores = scores + bias
-    T, S = scores.shape[-2:]
+    T, S = q.shape[-2], k.shape[-2]
     future = torch.ones(T, S, dtype=torch.bool, device=q.device).triu(S - T + 1)
-    return scores.masked_fill(future, float("-inf")).softmax(dim=-1)
+    bias = q.new_zeros(T, S) if bias is None else bias
+    bias = bias.masked_fill(future, float("-inf"))  # here, not in the scores: B times less work
+    scores = (q / q.shape[-1] ** 0.5) @ k.transpose(-2, -1) + bias  # (B, N, T, S)
+    return scores.softmax(dim=-1)
 
 
 def causal_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
