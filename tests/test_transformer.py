@@ -14,6 +14,7 @@ from course_utils.models.transformer import (
     attention_weights,
     causal_attention,
     from_gpt2,
+    parameter_groups,
 )
 from course_utils.training import update
 
@@ -188,3 +189,14 @@ def test_our_gpt_is_the_gpt2_of_transformers():
         tokens = some_tokens(3, 20, vocab_size=50)
         ours = from_gpt2(theirs.state_dict(), heads=4).eval()
         torch.testing.assert_close(ours(tokens), theirs(tokens).logits, rtol=1e-4, atol=1e-4)
+
+
+def test_every_weight_is_trained_once_and_matrices_of_blocks_by_muon():
+    model = GPT(GPTConfig(vocab_size=11, layers=2, heads=2, width=8))
+    matrices, others = parameter_groups(model, 0.01)
+    rest = [weight for group in others for weight in group["params"]]
+    everyone = [id(weight) for weight in matrices + rest]
+    assert sorted(everyone) == sorted(id(weight) for weight in model.parameters())
+    assert len(matrices) == 2 * 4 and all(weight.ndim == 2 for weight in matrices)
+    shapes = {tuple(weight.shape) for weight in others[0]["params"]}
+    assert shapes == {(2, 64)} and [group["lr"] for group in others] == [0.1, 0.01]

@@ -158,6 +158,19 @@ def start_small(model: GPT) -> None:
             weight.data = -(places * 4.0 ** -heads[:, None])
 
 
+def parameter_groups(model: GPT, rate: float) -> tuple[list[nn.Parameter], list[dict]]:
+    """The matrices inside the blocks, for `muon.Muon`, and all other weights in groups for AdamW.
+
+    Rate of the distance biases: 10 x `rate`, since a useful bias is about as large as a score.
+    """
+    inside = dict(model.blocks.named_parameters())
+    matrices = [w for name, w in inside.items() if name.endswith("weight") and w.ndim == 2]
+    distances = [w for name, w in inside.items() if name.endswith("distance_bias")]
+    taken = {id(w) for w in matrices + distances}
+    others = [w for w in model.parameters() if id(w) not in taken]
+    return matrices, [{"params": distances, "lr": 10 * rate}, {"params": others, "lr": rate}]
+
+
 GPT2_NAMES = {  # of the maps in one block, in the order of transformers
     "ln_1": "norm_1",
     "attn.c_attn": "attention.to_qkv",
