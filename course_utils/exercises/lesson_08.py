@@ -109,9 +109,8 @@ def compare_with_transformers() -> str:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     torch.manual_seed(0)
-    theirs = GPT2LMHeadModel(
-        GPT2Config(vocab_size=100, n_positions=32, n_embd=48, n_layer=3, n_head=4)
-    ).eval()
+    size = {"vocab_size": 100, "n_positions": 32, "n_embd": 48, "n_layer": 3, "n_head": 4}
+    theirs = GPT2LMHeadModel(GPT2Config(**size, bos_token_id=0, eos_token_id=0)).eval()
     tokens = torch.randint(100, (2, 32))
     with torch.no_grad():
         gap = (theirs(tokens).logits - from_gpt2(theirs.state_dict(), heads=4)(tokens)).abs().max()
