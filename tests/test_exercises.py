@@ -12,6 +12,7 @@ import test_exercises_04
 import test_exercises_05
 import test_exercises_06
 import test_exercises_08
+import test_exercises_09
 
 MODULES = (
     test_exercises_01,
@@ -21,6 +22,7 @@ MODULES = (
     test_exercises_05,
     test_exercises_06,
     test_exercises_08,
+    test_exercises_09,
 )
 LESSONS = [module.EXERCISES for module in MODULES]
 SOLUTIONS = [(check, solution) for lesson in LESSONS for check, (solution, _) in lesson.items()]
