@@ -46,8 +46,7 @@ def keep_top_p(logits: Tensor, top_p: float) -> Tensor:
     check_share("top_p", top_p)
     p, order = logits.softmax(dim=-1).sort(dim=-1, descending=True, stable=True)
     before = p.cumsum(dim=-1) - p  # (..., V), what the likelier ones hold together
-    late = before >= top_p
-    late[..., 0] = False
+    late = before >= top_p  # never the first: 0 stands before it
     return logits.masked_fill(late.scatter(-1, order, late), NEVER)
 
 

@@ -32,11 +32,18 @@ def test_copied_share_looks_for_whole_grams():
 
 
 def test_grams_of_a_large_vocabulary_are_not_mixed_up():
-    """50,000^8 does not fit into 64 bits; brute force with tuples."""
+    """65,536^8 does not fit into 64 bits; brute force with tuples."""
     generator = torch.Generator().manual_seed(0)
-    texts = torch.randint(49_998, 50_000, (4, 60), generator=generator)
+    texts = torch.randint(65_534, 65_536, (4, 60), generator=generator)
     rows = {tuple(row[i : i + 8].tolist()) for row in texts for i in range(53)}
     assert distinct_share(texts, 8) == pytest.approx(len(rows) / (4 * 53))
+
+
+def test_long_grams_that_differ_in_their_first_token_differ():
+    """With 2^16 tokens, the first of five would fall out of a 64-bit number."""
+    texts = torch.full((2, 5), 2**16 - 1)
+    texts[1, 0] = 0
+    assert distinct_share(texts, 5) == 1
 
 
 @pytest.mark.parametrize("rows", [1, 2, 8])
