@@ -68,5 +68,5 @@ def number_grams(grams: Tensor) -> Tensor:
     """Equal n-grams get equal numbers, others different ones: (G, n) -> (G,)."""
     size, numbers = int(grams.max()) + 1, torch.zeros_like(grams[:, 0])
     for column in grams.unbind(dim=1):  # a number stays below G, so the product fits
-        numbers = (numbers * size + column)
+        numbers = (numbers * size + column).unique(return_inverse=True)[1]
     return numbers

@@ -265,25 +265,6 @@ def test_a_speculated_text_is_greedy_where_only_the_likeliest_is_kept(draft, gue
         assert 25 / (guesses + 1) <= calls <= 25
 
 
-def test_a_draft_forgets_its_guesses_that_were_rejected():
-    """The model counts up, the draft down: the text and at most two new guesses are in memory."""
-    up, down, read = 50 * torch.eye(3).roll(1, dims=1), 50 * torch.eye(3).roll(-1, dims=1), []
-
-    def draft_logits(seen):
-        read.append(seen)
-        return down[seen]
-
-    target, draft = generation.reread(lambda seen: up[seen]), generation.reread(draft_logits)
-    text, calls = generation.speculate(
-        target, draft, torch.tensor([[0]]), 12, 3, seeded(), forget=keep_all_tokens
-    )
-    right = torch.cat([torch.tensor([[0]]), text], dim=1)
-    assert right.equal(torch.arange(13)[None] % 3) and calls == 12
-    for seen in read:
-        sure = max(seen.shape[1] - 2, 1)
-        assert seen[:, :sure].equal(right[:, :sure])
-
-
 def test_the_draft_forgets_its_rejected_guesses():
     """With 2 guesses, all it has read but the newest token stands in the final text."""
     reads = []
