@@ -253,7 +253,9 @@ class BPETokenizer:
         path = Path(path)
         content = json.dumps({"format": FORMAT, "merges": self.merges})
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as draft:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, delete=False, encoding="utf-8"
+        ) as draft:
             try:
                 draft.write(content)
                 draft.close()
