@@ -26,6 +26,7 @@ MIXED = (
     "\u00a0no-break\u3000wide \x1c\x85 end's 'S it'd they'VE 3.14 -- ... \r\n  "
 ) * 3
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cn")))
+ASCII = st.text(st.characters(max_codepoint=127))
 WORDS = st.text(st.sampled_from("abtlse é好🙂'19_ \n.\u00a0½"), max_size=40)
 
 
@@ -53,8 +54,8 @@ def test_words_are_cut_as_by_gpt2():
     assert split_words(MIXED) == cut_by_byte_level(MIXED)
 
 
-@given(WORDS | TEXT)
-@settings(deadline=None, max_examples=300)
+@given(WORDS | TEXT | ASCII)
+@settings(deadline=None, max_examples=400)
 def test_tokens_equal_those_of_tokenizers(text):
     assert "".join(split_words(text)) == text
     assert split_words(text) == cut_by_byte_level(text)

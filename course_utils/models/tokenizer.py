@@ -88,26 +88,29 @@ def to_bytes(text: str) -> bytes:
 
 
 @cache
-def _splitter() -> re.Pattern[str]:
+def _splitter(ascii_only: bool) -> re.Pattern[str]:
     """GPT-2's pattern (Radford et al. 2019) for `re`, which knows neither letters nor numbers.
 
     In `re`, \\w also holds fractions and Roman numerals, which GPT-2 counts as numbers, and \\s
     also U+001C to U+001F, so both are spelled out. A character that one of two programs
-    does not know yet, as its Unicode is older, may be cut in another way.
+    does not know yet, as its Unicode is older, may be cut in another way. A text of ASCII alone
+    gets the same pattern with short classes, which is ten times faster.
     """
-    every = map(chr, range(sys.maxunicode + 1))
-    numbers = "".join(c for c in every if c.isalnum() and not c.isalpha() and not c.isdecimal())
-    letter, number = rf"[^\W\d_{numbers}]", rf"[\d{numbers}]"
-    mark = rf"(?:[^\w{SPACES}]|_)"
+    if ascii_only:
+        letter, number, space = "[A-Za-z]", "[0-9]", r"\t-\r "
+    else:
+        every = map(chr, range(sys.maxunicode + 1))
+        others = "".join(c for c in every if c.isalnum() and not c.isalpha() and not c.isdecimal())
+        letter, number, space = rf"[^\W\d_{others}]", rf"[\d{others}]", SPACES
     return re.compile(
-        rf"'(?:[stmd]|re|ve|ll)| ?{letter}+| ?{number}+| ?{mark}+"
-        rf"|[{SPACES}]+(?![^{SPACES}])|[{SPACES}]+"
+        rf"'(?:[stmd]|re|ve|ll)| ?{letter}+| ?{number}+| ?(?:[^\w{space}]|_)+"
+        rf"|[{space}]+(?![^{space}])|[{space}]+"
     )
 
 
 def split_words(text: str) -> list[str]:
     """Text -> its words, whose join is the text. The space before a word belongs to the word."""
-    return _splitter().findall(text)
+    return _splitter(text.isascii()).findall(text)
 
 
 def count_pairs(words: Mapping[tuple[int, ...], int]) -> Counter[tuple[int, int]]:
