@@ -192,7 +192,7 @@ def test_a_file_that_is_no_tokenizer_is_refused(tmp_path, content, words):
 
 def test_a_failed_save_leaves_the_old_file_alone(tmp_path, monkeypatch):
     path = tmp_path / "merges.json"
-    path.write_text("old")
+    path.write_text("old", encoding="utf-8")
 
     def fail(*_):
         raise OSError("disk full")
