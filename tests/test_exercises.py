@@ -12,7 +12,6 @@ import test_exercises_04
 import test_exercises_05
 import test_exercises_06
 import test_exercises_07
-import test_exercises_07
 import test_exercises_08
 
 MODULES = (
@@ -22,7 +21,6 @@ MODULES = (
     test_exercises_04,
     test_exercises_05,
     test_exercises_06,
-    test_exercises_07,
     test_exercises_07,
     test_exercises_08,
 )

@@ -200,7 +200,7 @@ def test_a_failed_save_leaves_the_old_file_alone(tmp_path, monkeypatch):
     monkeypatch.setattr("os.replace", fail)
     with pytest.raises(OSError, match="disk full"):
         trained().save(path)
-    assert path.read_text() == "old" and len(list(tmp_path.iterdir())) == 1
+    assert path.read_text(encoding="utf-8") == "old" and len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_text_of_three_hundred_thousand_characters_takes_seconds():
