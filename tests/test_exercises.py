@@ -11,6 +11,7 @@ import test_exercises_03
 import test_exercises_04
 import test_exercises_05
 import test_exercises_06
+import test_exercises_07
 import test_exercises_08
 import test_exercises_09
 
@@ -21,6 +22,7 @@ MODULES = (
     test_exercises_04,
     test_exercises_05,
     test_exercises_06,
+    test_exercises_07,
     test_exercises_08,
     test_exercises_09,
 )
