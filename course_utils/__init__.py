@@ -9,7 +9,8 @@ The map (a lesson's notebook shows the part it teaches, live; every other notebo
     training        update, train_epoch, evaluate, schedules, moving average
     metrics         units, distances, probes      plotting, text_plots, widgets   pictures, demos
     sample_quality  distances of sets of samples  judge               the features they use
-    language_metrics  nats per token              generation          decoding
+    language_metrics  nats per token              text_quality        of written text
+    generation      decoding                      muon                an optimizer for matrices
     promises        results of a notebook against the ranges its text states
     exercises/      one file of checks a lesson   commands/           python -m course_utils ...
 
