@@ -107,7 +107,7 @@ def read_prompt(extend: Extend, prompt: Tensor) -> tuple[Tensor, object]:
     return logits, memory
 
 
-def draw(p: Tensor, generator: torch.Generator) -> Tensor:
+def draw_token(p: Tensor, generator: torch.Generator) -> Tensor:
     """One token of each row: probabilities (B, V) -> (B, 1)."""
     return torch.multinomial(p.to(generator.device), 1, generator=generator).to(p.device)
 
@@ -134,7 +134,7 @@ def generate(
         if generator is None:
             token = last.argmax(dim=1, keepdim=True)  # (B, 1)
         else:
-            token = draw(last.softmax(dim=1), generator)
+            token = draw_token(last.softmax(dim=1), generator)
         seen = torch.cat([seen, token], dim=1)
         if seen.shape[1] == prompt.shape[1] + n:
             return seen[:, -n:]
@@ -217,7 +217,9 @@ def accept_or_redraw(
     if u * q.gather(1, guess) < p.gather(1, guess):
         return True, guess
     rest = (p - q).clamp(min=0)
-    return False, draw(rest if rest.sum() > 0 else p, generator)  # the sum is 0 by rounding only
+    return False, draw_token(
+        rest if rest.sum() > 0 else p, generator
+    )  # the sum is 0 by rounding only
 
 
 def forget_last(memory: list, n: int) -> list:
@@ -255,14 +257,14 @@ def speculate(
             qs.append(probabilities(logits[:, -1], tried, adjust))
             memories.append(old)
             draft_read = tried.shape[1]
-            tried = torch.cat([tried, draw(qs[-1], generator)], dim=1)
+            tried = torch.cat([tried, draw_token(qs[-1], generator)], dim=1)
         logits, memory = read_on(extend, tried[:, read:], memory)
         calls += 1
         logits = logits[:, -len(qs) - 1 :]  # (1, guesses + 1, V)
         for i in range(len(qs) + 1):
             p = probabilities(logits[:, i], text, adjust)
             if i == len(qs):  # all guesses stayed: one token more for nothing
-                stays, token = False, draw(p, generator)
+                stays, token = False, draw_token(p, generator)
             else:
                 guess = tried[:, size + i : size + i + 1]
                 stays, token = accept_or_redraw(guess, p, qs[i], generator)
