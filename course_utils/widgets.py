@@ -12,7 +12,6 @@ from importlib.util import find_spec
 from io import BytesIO
 from typing import Any
 
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -53,7 +52,8 @@ def slider_box(
     """The widget that `explore` displays: children are the sliders, the picture, a line of text."""
     import ipywidgets
 
-    ax = _new_axes(size)
+    figure = Figure(figsize=size, dpi=DPI, facecolor="white")  # unknown to pyplot: never to close
+    FigureCanvasAgg(figure)
     controls = {name: _slider(name, *numbers) for name, numbers in sliders.items()}
     width, height = (f"{round(DPI * inches)}px" for inches in size)
     picture = ipywidgets.Image(format="png", layout={"width": width, "height": height})
@@ -62,9 +62,10 @@ def slider_box(
     def redraw(_change: object = None) -> None:
         start = time.perf_counter()
         try:
-            ax.clear()
+            figure.clear()  # color bars and all
+            ax = figure.add_axes((0.02, 0.02, 0.96, 0.86))
             draw(ax, **{name: control.value for name, control in controls.items()})
-            picture.value = _png(ax.figure)
+            picture.value = _png(figure)
         except Exception as error:  # the page is where a learner will see it
             message.value = f"<pre>{html.escape(f'{type(error).__name__}: {error}')}</pre>"
         else:
@@ -74,12 +75,6 @@ def slider_box(
         control.observe(redraw, names="value")
     redraw()
     return ipywidgets.VBox([*controls.values(), picture, message])
-
-
-def _new_axes(size: tuple[float, float]) -> Axes:
-    figure = Figure(figsize=size, dpi=DPI, facecolor="white")  # unknown to pyplot: nothing to close
-    FigureCanvasAgg(figure)
-    return figure.add_axes((0.02, 0.02, 0.96, 0.86))
 
 
 def _slider(name: str, low: float, high: float, start: float) -> Any:

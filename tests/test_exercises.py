@@ -4,7 +4,10 @@ A lesson's file has EXERCISES: check -> (solution, [(wrong answer, words of its 
 first exercise of a lesson takes a number, the others functions.
 """
 
+import time
+
 import pytest
+import test_exercises_00
 import test_exercises_01
 import test_exercises_02
 import test_exercises_03
@@ -16,6 +19,7 @@ import test_exercises_08
 import test_exercises_09
 
 MODULES = (
+    test_exercises_00,
     test_exercises_01,
     test_exercises_02,
     test_exercises_03,
@@ -59,3 +63,16 @@ def test_a_likely_mistake_gets_its_hint(check, wrong, hint):
     verdict = check(wrong)
     assert verdict.status == "not yet"
     assert hint in verdict.hint
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: next(iter(lesson)).__module__[-2:])
+def test_a_lesson_has_three_exercises_and_three_known_mistakes_for_each(lesson):
+    assert len(lesson) >= 3
+    assert all(len(cases) >= 3 for _, cases in lesson.values())
+
+
+@pytest.mark.parametrize(("check", "solution"), SOLUTIONS)
+def test_a_check_takes_less_than_five_seconds(check, solution):
+    start = time.process_time()
+    check(solution)
+    assert time.process_time() - start < 5

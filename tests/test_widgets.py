@@ -105,3 +105,15 @@ def test_where_somebody_can_move_them_the_box_is_displayed(monkeypatch, capsys):
     monkeypatch.delenv("COURSE_STATIC", raising=False)
     explore(draw_gradient, x=(0.0, 1.0, 0.5), y=(0.0, 1.0, 0.5))
     assert "VBox" in capsys.readouterr().out  # what display shows outside a notebook
+
+
+def test_axes_that_draw_adds_do_not_pile_up():
+    seen = []
+
+    def draw(ax, x):
+        ax.figure.colorbar(ax.imshow(torch.full((2, 2), x)), ax=ax)
+        seen.append(len(ax.figure.axes))
+
+    box = slider_box(draw, (2.0, 2.0), {"x": (0.0, 1.0, 0.5)})
+    box.children[0].value = 1.0
+    assert seen == [2, 2]

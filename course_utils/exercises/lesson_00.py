@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from course_utils.exercises.checking import exercise, given
+from course_utils.exercises.checking import exercise, given, given_number
 from course_utils.models.mixture import gaussian_log_density
 
 NATS = 784 * -math.log(0.9)  # 82.6
@@ -25,17 +25,13 @@ def _first(
     return next(match, otherwise)
 
 
-def _number(answer: object) -> float:
-    """A number or a tensor with one element; anything else raises, which becomes a hint."""
-    if isinstance(answer, Tensor) and answer.numel() != 1:
-        raise ValueError(f"expected one number, got a tensor of shape {tuple(answer.shape)}")
-    return float(answer)
-
-
 @exercise
 def check_pixels(nats_per_image: float) -> str | None:
-    """Exercise 1: probability 0.9 for each of 784 pixels."""
-    answer = _number(nats_per_image)
+    """Exercise 1: the nats of an image.
+
+    Probability 0.9 for each of 784 pixels.
+    """
+    answer = given_number(nats_per_image)
     if abs(answer - NATS) < 0.1:
         return None
     mistakes = {
@@ -54,12 +50,15 @@ def check_pixels(nats_per_image: float) -> str | None:
 
 @exercise
 def check_gaussian(gaussian_loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str | None:
-    """Exercise 2: the mean negative log density of a Gaussian, given its standard deviation."""
+    """Exercise 2: a Gaussian's loss.
+
+    The mean negative log density of a Gaussian, given its standard deviation.
+    """
     generator = torch.Generator().manual_seed(0)
     for numbers in ((-1.5, 0.4), (3.0, 2.5)):  # never 1: deviation and variance must differ
         mean, std = torch.tensor(numbers)
         x = mean + 1.3 * std * torch.randn(50, generator=generator)
-        answer = _number(given(gaussian_loss(x.clone(), mean.clone(), std.clone())))
+        answer = given_number(given(gaussian_loss(x.clone(), mean.clone(), std.clone())))
         if not _close(answer, -_log_density(x, mean, std.log()).mean().item()):
             return _first(answer, _gaussian_mistakes(x, mean, std), _gaussian_hint(answer))
     return None
@@ -97,22 +96,25 @@ def _gaussian_hint(answer: float) -> str:
 
 @exercise
 def check_kl(kl: Callable[[Tensor, Tensor], Tensor]) -> str | None:
-    """Exercise 3: KL divergence of two lists of probabilities, zeros in p included."""
+    """Exercise 3: KL divergence.
+
+    KL divergence of two lists of probabilities, zeros in p included.
+    """
     generator = torch.Generator().manual_seed(0)
     for n in (2, 5, 8):
         p = torch.rand(n, generator=generator).add(0.05)
         q = torch.rand(n, generator=generator).add(0.05)
         p, q = p / p.sum(), q / q.sum()
-        answer, right = _number(given(kl(p.clone(), q.clone()))), _kl(p, q)
+        answer, right = given_number(given(kl(p.clone(), q.clone()))), _kl(p, q)
         if not _close(answer, right):
             return _first(answer, _kl_mistakes(p, q), "compare with the sum in section 2")
     certain, half = torch.tensor([1.0, 0.0]), torch.tensor([0.5, 0.5])
-    answer = _number(given(kl(certain.clone(), half.clone())))
+    answer = given_number(given(kl(certain.clone(), half.clone())))
     if math.isnan(answer):
         return "not a number when p holds a 0: 0 * ln 0 is nan in torch; leave those outcomes out"
     if not _close(answer, math.log(2)):
         return f"for p = (1, 0) and q = (1/2, 1/2) we expect ln 2 = 0.693, not {answer:.3g}"
-    answer = _number(given(kl(half.clone(), certain.clone())))
+    answer = given_number(given(kl(half.clone(), certain.clone())))
     if answer != math.inf:
         return (
             "for p = (1/2, 1/2) and q = (1, 0) the answer is infinite: "
@@ -140,7 +142,10 @@ def _kl_mistakes(p: Tensor, q: Tensor) -> dict[str, float]:
 
 @exercise
 def check_sampler(draw: Callable[[Tensor, Tensor, Tensor, int], Tensor]) -> str | None:
-    """Exercise 4: draws from a mixture of Gaussians; false alarms once in a million."""
+    """Exercise 4: draws from a mixture.
+
+    Draws from a mixture of Gaussians; false alarms once in a million.
+    """
     weights, means = torch.tensor([0.7, 0.2, 0.1]), torch.tensor([-100.0, 0.0, 200.0])
     stds = torch.tensor([0.5, 2.0, 3.0])
     state = torch.get_rng_state()

@@ -28,7 +28,10 @@ def _near(answer: object, value: float | Tensor) -> bool:
 
 @exercise
 def check_parameters(count: int) -> str | None:
-    """Exercise 1: weights and biases of a linear autoencoder with latent size 32."""
+    """Exercise 1: how many parameters?
+
+    Weights and biases of a linear autoencoder with latent size 32.
+    """
     if _near(count, 784 * 32 + 32 + 32 * 784 + 784):
         return None
     if _near(count, 2 * 784 * 32):
@@ -42,7 +45,10 @@ def check_parameters(count: int) -> str | None:
 
 @exercise
 def check_pca(build: Callable[[Tensor, Tensor], nn.Module]) -> str | None:
-    """Exercise 2: a linear autoencoder whose weights are set so that it is PCA."""
+    """Exercise 2: PCA as an autoencoder.
+
+    A linear autoencoder whose weights are set so that it is PCA.
+    """
     images = _images(64, seed=1)
     mean, components = pca(images, 6)
     model = given(build(mean, components))
@@ -67,7 +73,10 @@ def check_pca(build: Callable[[Tensor, Tensor], nn.Module]) -> str | None:
 
 @exercise
 def check_decibels(decibels: Callable[[Tensor, Tensor], Tensor]) -> str | None:
-    """Exercise 3: PSNR of each image, peak 1."""
+    """Exercise 3: PSNR.
+
+    PSNR of each image, peak 1.
+    """
     x, y = _images(5, seed=2), _images(5, seed=3)
     right = psnr(x, y)
     answer = given(decibels(x, y))
@@ -98,7 +107,10 @@ def _pooled(x: Tensor, y: Tensor) -> Tensor:
 
 @exercise
 def check_masked_loss(loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str | None:
-    """Exercise 4: squared error inside the hole alone, summed over pixels, mean over the batch."""
+    """Exercise 4: the error inside a hole.
+
+    Squared error inside the hole alone, summed over pixels, mean over the batch.
+    """
     clean, output = _images(6, seed=4), _images(6, seed=5)
     mask = _images(6, seed=6) > 0.25
     inside = ((output - clean).square() * mask).flatten(1).sum(1)

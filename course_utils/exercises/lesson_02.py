@@ -20,7 +20,10 @@ def _near(answer: object, value: float | Tensor, rtol: float = CLOSE) -> bool:
 
 @exercise
 def check_kl(nats: float) -> str | None:
-    """Exercise 1: KL of N(2, 0.25) to N(0, 1), to two digits after the point."""
+    """Exercise 1: a KL by hand.
+
+    KL of N(2, 0.25) to N(0, 1), to two digits after the point.
+    """
     mean, variance = 2.0, 0.25
     right = 0.5 * (mean**2 + variance - 1 - math.log(variance))
     guesses = {
@@ -45,7 +48,10 @@ def check_kl(nats: float) -> str | None:
 
 @exercise
 def check_draw(draw: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str | None:
-    """Exercise 2: mean + exp(log_var / 2) * noise."""
+    """Exercise 2: a draw from a Gaussian.
+
+    Mean + exp(log_var / 2) * noise.
+    """
     generator = torch.Generator().manual_seed(0)
     mean, log_var, noise = (torch.randn(5, 3, generator=generator) for _ in range(3))
     answer = given(draw(mean, log_var, noise))
@@ -77,7 +83,10 @@ def check_draw(draw: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str | None:
 def check_negative_elbo(
     negative_elbo: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor],
 ) -> str | None:
-    """Exercise 3: cross-entropy summed over pixels plus KL summed over the code, batch mean."""
+    """Exercise 3: the negative ELBO.
+
+    Cross-entropy summed over pixels plus KL summed over the code, batch mean.
+    """
     generator = torch.Generator().manual_seed(1)
     logits = torch.randn(6, 1, 28, 28, generator=generator)
     x = torch.rand(6, 1, 28, 28, generator=generator).round()
@@ -107,7 +116,10 @@ def check_negative_elbo(
 
 @exercise
 def check_effective_draws(effective_draws: Callable[[Tensor], Tensor]) -> str | None:
-    """Exercise 4: (sum of weights)^2 / sum of squared weights, from log weights, per image."""
+    """Exercise 4: effective draws.
+
+    (sum of weights)^2 / sum of squared weights, from log weights, per image.
+    """
     generator = torch.Generator().manual_seed(2)
     log_w = torch.randn(8, 5, generator=generator)
     w = log_w.exp()

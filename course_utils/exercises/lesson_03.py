@@ -6,24 +6,19 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from course_utils.exercises.checking import exercise, given
+from course_utils.exercises.checking import exercise, given, given_tensor
 from course_utils.models.pixelcnn import causal_mask
 from course_utils.models.vqvae import nearest_code
 
 BITS = 49 * 7  # a grid of 7 x 7 codes, each one of 128
 
 
-def _tensor(answer: object, shape: tuple[int, ...]) -> Tensor:
-    """The answer as a float tensor of this shape; anything else raises, which becomes a hint."""
-    answer = torch.as_tensor(given(answer)).float()
-    if answer.shape != shape:
-        raise ValueError(f"expected the shape {shape}, got {tuple(answer.shape)}")
-    return answer
-
-
 @exercise
 def check_bits(bits: float) -> str | None:
-    """Exercise 1: bits of 7 x 7 codes of 128 kinds, all equally likely."""
+    """Exercise 1: bits of a grid of codes.
+
+    Bits of 7 x 7 codes of 128 kinds, all equally likely.
+    """
     mistakes = {
         "these are nats; a bit is ln 2 nats": BITS * math.log(2),
         "this is one code; an image has 7 x 7 of them": 7,
@@ -40,7 +35,10 @@ def check_bits(bits: float) -> str | None:
 
 @exercise
 def check_rounding(losses: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> str | None:
-    """Exercise 2: the two terms |z - q|^2, one for the codebook and one for the encoder."""
+    """Exercise 2: the two losses of rounding.
+
+    The two terms |z - q|^2, one for the codebook and one for the encoder.
+    """
     generator = torch.Generator().manual_seed(0)
     z = torch.randn(3, 7, 7, 4, generator=generator, requires_grad=True)
     q = torch.randn(3, 7, 7, 4, generator=generator, requires_grad=True)
@@ -48,7 +46,7 @@ def check_rounding(losses: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) ->
     if not isinstance(pair, tuple) or len(pair) != 2:
         return "return two numbers: the codebook's term, and the commitment's"
     right = (z - q).square().sum().item() / 3
-    for value in (_tensor(part, ()).item() for part in pair):
+    for value in (given_tensor(part, ()).item() for part in pair):
         if math.isclose(value, 3 * right, rel_tol=1e-4):
             return "you summed over the batch, too: take the mean over it"
         if math.isclose(value, right / 196, rel_tol=1e-4):
@@ -84,7 +82,10 @@ def _gradient_hint(codebook: str, commitment: str) -> str | None:
 
 @exercise
 def check_means(move: Callable[[Tensor, Tensor], Tensor]) -> str | None:
-    """Exercise 3: a k-means step, each code moves to the mean of the vectors that chose it."""
+    """Exercise 3: a step of k-means.
+
+    A k-means step, each code moves to the mean of the vectors that chose it.
+    """
     generator = torch.Generator().manual_seed(1)
     z = torch.randn(60, 3, generator=generator)
     codebook = torch.cat([torch.randn(5, 3, generator=generator), torch.full((1, 3), 50.0)])
@@ -92,7 +93,7 @@ def check_means(move: Callable[[Tensor, Tensor], Tensor]) -> str | None:
     counts = torch.bincount(nearest, minlength=6).unsqueeze(1)  # (6, 1)
     sums = torch.zeros(6, 3).index_add(0, nearest, z)
     right = torch.where(counts > 0, sums / counts.clamp(min=1), codebook)
-    answer = _tensor(move(z.clone(), codebook.clone()), (6, 3))
+    answer = given_tensor(move(z.clone(), codebook.clone()), (6, 3))
     if answer[5].isnan().any():
         return "a code that nobody chose became nan (0 / 0): leave such a code where it is"
     guesses = {
@@ -118,9 +119,12 @@ def check_means(move: Callable[[Tensor, Tensor], Tensor]) -> str | None:
 
 @exercise
 def check_column_mask(mask: Callable[[int], Tensor]) -> str | None:
-    """Exercise 4: mask A for an order column by column, each from top to bottom."""
+    """Exercise 4: a mask for another order.
+
+    Mask A for an order column by column, each from top to bottom.
+    """
     for size in (3, 5):
-        answer = _tensor(mask(size), (size, size))
+        answer = given_tensor(mask(size), (size, size))
         by_rows = causal_mask(size, see_centre=False)
         centre = torch.zeros(size, size)
         centre[size // 2, size // 2] = 1

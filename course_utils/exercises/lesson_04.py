@@ -6,30 +6,17 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from course_utils.exercises.checking import exercise, given
+from course_utils.exercises.checking import compare, exercise, given, given_tensor
 
 AT_P, AT_Q = 0.6, 0.2  # densities of exercise 1
 
 
-def _tensor(answer: object, shape: tuple[int, ...]) -> Tensor:
-    """The answer as a float tensor of this shape; anything else raises, which becomes a hint."""
-    answer = torch.as_tensor(given(answer)).float()
-    if answer.shape != shape:
-        raise ValueError(f"expected the shape {shape}, got {tuple(answer.shape)}")
-    return answer
-
-
-def _hint(answer: Tensor, right: Tensor, mistakes: dict[str, Tensor], else_: str) -> str | None:
-    """None if right, else the hint of the first mistake that gives this answer."""
-    if torch.allclose(answer, right, rtol=1e-4, atol=1e-5):
-        return None
-    known = (hint for hint, x in mistakes.items() if torch.allclose(answer, x, 1e-4, 1e-5))
-    return next(known, else_)
-
-
 @exercise
 def check_best(probability: float) -> str | None:
-    """Exercise 1: the best judge's answer where p = 0.6 and q = 0.2."""
+    """Exercise 1: the best judge's answer.
+
+    The best judge's answer where p = 0.6 and q = 0.2.
+    """
     right = AT_P / (AT_P + AT_Q)
     mistakes = {
         "this is the share of *generated* items there; D says how likely *real* is": 1 - right,
@@ -46,11 +33,14 @@ def check_best(probability: float) -> str | None:
 
 @exercise
 def check_smoothed(best: Callable[[Tensor, Tensor, float], Tensor]) -> str | None:
-    """Exercise 2: the best judge if the label of real items is `target`."""
+    """Exercise 2: the best judge of smoothed labels.
+
+    The best judge if the label of real items is `target`.
+    """
     generator = torch.Generator().manual_seed(0)
     p, q = torch.rand(2, 50, generator=generator) + 0.05
     target = 0.8
-    answer = _tensor(best(p.clone(), q.clone(), target), (50,))
+    answer = given_tensor(best(p.clone(), q.clone(), target), (50,))
     mistakes = {
         "this is the best judge without smoothing: use the target": p / (p + q),
         "real items get the label t, so t p stands above; below stand *all* items": (
@@ -63,15 +53,18 @@ def check_smoothed(best: Callable[[Tensor, Tensor, float], Tensor]) -> str | Non
         "this is one minus the answer": 1 - target * p / (p + q),
     }
     loss = "at one place the loss is -t p ln D - ((1 - t) p + q) ln(1 - D); set its slope to 0"
-    return _hint(answer, target * p / (p + q), mistakes, loss)
+    return compare(answer, target * p / (p + q), mistakes, loss)
 
 
 @exercise
 def check_value(value: Callable[[Tensor, Tensor], Tensor]) -> str | None:
-    """Exercise 3: V = E ln D(x) + E ln(1 - D(G(z))) from logits."""
+    """Exercise 3: the value of the game.
+
+    V = E ln D(x) + E ln(1 - D(G(z))) from logits.
+    """
     generator = torch.Generator().manual_seed(1)
     real, fake = 2 * torch.randn(2, 40, generator=generator)
-    answer = _tensor(value(real.clone(), fake.clone()), ())
+    answer = given_tensor(value(real.clone(), fake.clone()), ())
     log_d, log_not = nn.functional.logsigmoid(real), nn.functional.logsigmoid(-fake)
     right = (log_d + log_not).mean()
     mistakes = {
@@ -89,9 +82,9 @@ def check_value(value: Callable[[Tensor, Tensor], Tensor]) -> str | None:
             nn.functional.logsigmoid(fake) + nn.functional.logsigmoid(-real)
         ).mean(),
     }
-    if hint := _hint(answer, right, mistakes, "D = sigmoid(logit); V = E ln D(x) + E ln(1 - D)"):
+    if hint := compare(answer, right, mistakes, "D = sigmoid(logit); V = E ln D(x) + E ln(1 - D)"):
         return hint
-    sure = _tensor(value(torch.full((4,), -200.0), torch.full((4,), 200.0)), ())
+    sure = given_tensor(value(torch.full((4,), -200.0), torch.full((4,), 200.0)), ())
     if not torch.isclose(sure, torch.tensor(-400.0), rtol=1e-3):
         return f"for logits of -200 and 200 V is -400, yours {sure:g}: use logsigmoid or softplus"
     return None
@@ -110,11 +103,14 @@ class _Bowl(nn.Module):
 
 @exercise
 def check_penalty(penalty: Callable[[nn.Module, Tensor], Tensor]) -> str | None:
-    """Exercise 4: the mean squared length of the slope at items x."""
+    """Exercise 4: a penalty on slopes.
+
+    The mean squared length of the slope at items x.
+    """
     judge = _Bowl()
     x = torch.randn(6, 2, 5, generator=torch.Generator().manual_seed(2))
     result = given(penalty(judge, x.clone()))
-    answer = _tensor(result, ()).detach()
+    answer = given_tensor(result, ()).detach()
     squares = (1.5 * x).flatten(1).square()  # (6, 10)
     right = squares.sum(dim=1).mean()
     mistakes = {
@@ -127,7 +123,7 @@ def check_penalty(penalty: Callable[[nn.Module, Tensor], Tensor]) -> str | None:
         ),
     }
     text = "square the slope of each item's logit, sum over its numbers, mean over the batch"
-    if hint := _hint(answer, right, mistakes, text):
+    if hint := compare(answer, right, mistakes, text):
         return hint
     cut = "the value is right, but no gradient reaches the judge: create_graph=True"
     if not getattr(result, "requires_grad", False):

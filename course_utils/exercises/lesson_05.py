@@ -6,44 +6,34 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from course_utils.exercises.checking import exercise, given
-
-
-def _number(answer: object) -> float:
-    """The answer as one number; anything else raises, which becomes a hint."""
-    answer = torch.as_tensor(given(answer)).float()
-    if answer.numel() != 1:
-        raise ValueError(f"expected one number, got the shape {tuple(answer.shape)}")
-    return answer.item()
-
-
-def _hint(answer: float, right: float, guesses: dict[str, float], otherwise: str) -> str | None:
-    """None if the answer is right, else the hint of the guess that it equals."""
-    if math.isclose(answer, right, rel_tol=1e-4, abs_tol=1e-6):
-        return None
-    close = (h for h, x in guesses.items() if math.isclose(answer, x, rel_tol=1e-4, abs_tol=1e-6))
-    return next(close, otherwise)
+from course_utils.exercises.checking import compare, exercise, given_number
 
 
 @exercise
 def check_frechet(distance: float) -> str | None:
-    """Exercise 1: N(1, 1) and N(-1, 3^2): 2^2 + (1 - 3)^2 = 8."""
+    """Exercise 1: a Fréchet distance by hand.
+
+    N(1, 1) and N(-1, 3^2): 2^2 + (1 - 3)^2 = 8.
+    """
     guesses = {
         "the second argument is a variance: 3^2 means a deviation of 3": 4 + (1 - 9) ** 2,
         "this is one of the two parts; add the other one": 4,
         "this is the root; the distance as used here is squared": math.sqrt(8),
         "the deviations count by their squared difference, (1 - 3)^2": 4 + 8,
     }
-    return _hint(
+    return compare(
         float(distance), 8, guesses, "(difference of means)^2 + (difference of deviations)^2"
     )
 
 
 @exercise
 def check_hinge(hinge: Callable[[Tensor, Tensor], Tensor]) -> str | None:
-    """Exercise 2: mean max(0, 1 - real) + mean max(0, 1 + fake)."""
+    """Exercise 2: the hinge loss.
+
+    Mean max(0, 1 - real) + mean max(0, 1 + fake).
+    """
     real, fake = torch.tensor([2.0, 0.5, -1.0, 0.0]), torch.tensor([-3.0, 0.25, 1.0, -0.5])
-    answer = _number(hinge(real, fake))
+    answer = given_number(hinge(real, fake))
 
     def cut(x: Tensor) -> float:
         return x.clamp(min=0).mean().item()
@@ -63,16 +53,19 @@ def check_hinge(hinge: Callable[[Tensor, Tensor], Tensor]) -> str | None:
         "the margin is missing: the limit is at 1, not at 0": cut(-real) + cut(fake),
         "the mean of both parts; add them": right / 2,
     }
-    return _hint(answer, right, guesses, "mean of max(0, 1 - real) plus mean of max(0, 1 + fake)")
+    return compare(answer, right, guesses, "mean of max(0, 1 - real) plus mean of max(0, 1 + fake)")
 
 
 @exercise
 def check_kernel(unbiased: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str | None:
-    """Exercise 3: mean of xx and of yy without the diagonals, minus twice the mean of xy."""
+    """Exercise 3: the kernel distance.
+
+    Mean of xx and of yy without the diagonals, minus twice the mean of xy.
+    """
     generator = torch.Generator().manual_seed(0)
     x, y = torch.randn(2, 6, 3, generator=generator)
     xx, yy, xy = ((a @ b.T / 3 + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
-    answer = _number(unbiased(xx.clone(), yy.clone(), xy.clone()))
+    answer = given_number(unbiased(xx.clone(), yy.clone(), xy.clone()))
     off = [(k.sum() - k.trace()).item() for k in (xx, yy)]
     between = xy.mean().item()
     right = sum(off) / 30 - 2 * between
@@ -87,19 +80,22 @@ def check_kernel(unbiased: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str | 
         ),
         "these are sums: divide by the numbers of pairs": sum(off) - 2 * xy.sum().item(),
     }
-    return _hint(
+    return compare(
         answer, right, guesses, "mean of xx + mean of yy (no diagonals) - 2 x the mean of xy"
     )
 
 
 @exercise
 def check_precision(precision: Callable[[Tensor, Tensor], Tensor]) -> str | None:
-    """Exercise 4: the share of rows in which some distance is at most its column's radius."""
+    """Exercise 4: precision.
+
+    The share of rows in which some distance is at most its column's radius.
+    """
     distances = torch.tensor(
         [[0.5, 3.0, 4.0], [2.0, 2.5, 0.9], [1.5, 0.8, 3.0], [5.0, 0.4, 0.3], [9.0, 9.0, 9.0]]
     )
     radii = torch.tensor([1.0, 0.5, 2.0])
-    answer = _number(precision(distances.clone(), radii.clone()))
+    answer = given_number(precision(distances.clone(), radii.clone()))
     inside = distances <= radii
     guesses = {
         "this is recall's direction: the share of real items that were reached": (
@@ -115,6 +111,6 @@ def check_precision(precision: Callable[[Tensor, Tensor], Tensor]) -> str | None
         ),
         "this is the share outside": 1 - inside.any(dim=1).float().mean().item(),
     }
-    return _hint(
+    return compare(
         answer, 0.6, guesses, "for each row: is any distance at most the radius of its column?"
     )

@@ -6,15 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from course_utils.exercises.checking import exercise, given
-
-
-def _tensor(answer: object, shape: tuple[int, ...]) -> Tensor:
-    """The answer as a float tensor of this shape; anything else raises, which becomes a hint."""
-    answer = torch.as_tensor(given(answer)).float()
-    if answer.shape != shape:
-        raise ValueError(f"expected the shape {shape}, got {tuple(answer.shape)}")
-    return answer
+from course_utils.exercises.checking import exercise, given, given_tensor
 
 
 def _first_match(answer: Tensor, guesses: dict[str, Tensor]) -> str | None:
@@ -25,7 +17,10 @@ def _first_match(answer: Tensor, guesses: dict[str, Tensor]) -> str | None:
 
 @exercise
 def check_perplexity(perplexity: float) -> str | None:
-    """Exercise 1: the perplexity of two characters that had the probabilities 1/2 and 1/8."""
+    """Exercise 1: a perplexity by hand.
+
+    The perplexity of two characters that had the probabilities 1/2 and 1/8.
+    """
     mistakes = {
         "these are nats per character; the perplexity is exp of them": math.log(4),
         "these are bits per character; the perplexity is 2 to that power": 2,
@@ -41,13 +36,16 @@ def check_perplexity(perplexity: float) -> str | None:
 
 @exercise
 def check_add_k(smooth: Callable[[Tensor, float], Tensor]) -> str | None:
-    """Exercise 2: counts[a, b] of b after a, (V, V), and k -> p(b | a) with add-k smoothing."""
+    """Exercise 2: add-k smoothing.
+
+    counts[a, b] of b after a, (V, V), and k -> p(b | a) with add-k smoothing.
+    """
     counts = torch.tensor(
         [[3.0, 1.0, 0.0, 2.0], [0.0, 0.0, 0.0, 0.0], [5.0, 0, 0, 0], [1, 1, 2, 9]]
     )
     for k in (1.0, 0.1):
         right = (counts + k) / (counts + k).sum(1, keepdim=True)
-        answer = _tensor(smooth(counts.clone(), k), (4, 4))
+        answer = given_tensor(smooth(counts.clone(), k), (4, 4))
         if answer.isnan().any():
             return "a character never seen gives 0 / 0 here; k must be in the denominator, too"
         total = counts.sum(1, keepdim=True)
@@ -77,7 +75,10 @@ def check_add_k(smooth: Callable[[Tensor, float], Tensor]) -> str | None:
 
 @exercise
 def check_clip(clip: Callable[[list[Tensor], float], list[Tensor]]) -> str | None:
-    """Exercise 3: gradients of several weights and a limit -> the gradients, at most that long."""
+    """Exercise 3: clipping gradients.
+
+    Gradients of several weights and a limit -> the gradients, at most that long.
+    """
     generator = torch.Generator().manual_seed(0)
     gradients = [
         10 * torch.randn(3, 4, generator=generator),
@@ -120,7 +121,10 @@ def _list(answer: object, like: list[Tensor]) -> Tensor:
 
 @exercise
 def check_coupled(step: Callable[..., tuple[Tensor, Tensor]]) -> str | None:
-    """Exercise 4: an LSTM step whose write gate is 1 - keep. (B, 3C), h, c, (3C, C) -> h, c."""
+    """Exercise 4: an LSTM with one gate less.
+
+    An LSTM step whose write gate is 1 - keep. (B, 3C), h, c, (3C, C) -> h, c.
+    """
     generator = torch.Generator().manual_seed(1)
     inputs = torch.randn(2, 12, generator=generator)
     h, c = 2 * torch.randn(2, 2, 4, generator=generator)
@@ -128,7 +132,7 @@ def check_coupled(step: Callable[..., tuple[Tensor, Tensor]]) -> str | None:
     pair = given(step(inputs.clone(), h.clone(), c.clone(), w_hidden.clone()))
     if not isinstance(pair, tuple) or len(pair) != 2:
         return "return two tensors, the new h and the new c"
-    new_h, new_c = (_tensor(part, (2, 4)) for part in pair)
+    new_h, new_c = (given_tensor(part, (2, 4)) for part in pair)
     keep, content, show = (inputs + h @ w_hidden.T).chunk(3, dim=1)
     kept, written, shown = keep.sigmoid(), content.tanh(), show.sigmoid()
     right = kept * c + (1 - kept) * written

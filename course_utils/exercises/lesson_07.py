@@ -13,7 +13,10 @@ Words = dict[tuple[int, ...], int]
 
 @exercise
 def check_bytes(count: float) -> str | None:
-    """Exercise 1: how many bytes "naïve 好🙂" has in UTF-8: 4 + 2 + 1 + 3 + 4 = 14."""
+    """Exercise 1: bytes of a text.
+
+    How many bytes "naïve 好🙂" has in UTF-8: 4 + 2 + 1 + 3 + 4 = 14.
+    """
     mistakes = {
         8: "these are characters; ï, 好 and 🙂 take more than one byte each",
         13: "is the space counted, and are there 2 bytes for ï?",
@@ -29,7 +32,10 @@ def check_bytes(count: float) -> str | None:
 
 @exercise
 def check_count_pairs(count: Callable[[Words], dict[tuple[int, int], int]]) -> str | None:
-    """Exercise 2: {tokens of a word: how often it occurs} -> {pair of neighbours: how often}."""
+    """Exercise 2: counting pairs.
+
+    {tokens of a word: how often it occurs} -> {pair of neighbours: how often}.
+    """
     words = {(1, 2, 3): 5, (2, 3): 2, (3, 2, 3, 2): 1, (7,): 4}
     answer = _counts(count(dict(words)))
     right = dict(count_pairs(words))
@@ -100,7 +106,10 @@ def _singles(words: Words) -> dict[int, int]:
 
 @exercise
 def check_merge(merge: Callable[[list[int], tuple[int, int], int], list[int]]) -> str | None:
-    """Exercise 3: tokens, a pair and a new number -> the tokens with the new one for each pair."""
+    """Exercise 3: merging a pair.
+
+    Tokens, a pair and a new number -> the tokens with the new one for each pair.
+    """
 
     def answer(tokens: list[int], pair: tuple[int, int]) -> list[int]:
         got = given(merge(list(tokens), pair, 9))
@@ -131,7 +140,10 @@ def check_merge(merge: Callable[[list[int], tuple[int, int], int], list[int]]) -
 
 @exercise
 def check_bits(bits: Callable[[float, int, int], float]) -> str | None:
-    """Exercise 4: nats per token, number of tokens and of characters -> bits per character."""
+    """Exercise 4: bits per character.
+
+    Nats per token, number of tokens and of characters -> bits per character.
+    """
     nats, tokens, characters = 3.0, 400, 1000
     answer = float(given(bits(nats, tokens, characters)))
     right = nats / math.log(2) * tokens / characters

@@ -7,29 +7,16 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-from course_utils.exercises.checking import exercise, given
+from course_utils.exercises.checking import compare, exercise, given_tensor
 from course_utils.models.transformer import from_gpt2
-
-
-def _tensor(answer: object, shape: tuple[int, ...]) -> Tensor:
-    """The answer as a tensor of this shape; anything else raises, which becomes a hint."""
-    answer = torch.as_tensor(given(answer))
-    if answer.shape != shape:
-        raise ValueError(f"expected the shape {shape}, got {tuple(answer.shape)}")
-    return answer
-
-
-def _hint(answer: Tensor, right: Tensor, guesses: dict[str, Tensor], otherwise: str) -> str | None:
-    """None if the answer is right, else the hint of the guess that it equals."""
-    answer = answer.to(right.dtype)
-    if torch.allclose(answer, right, atol=1e-5):
-        return None
-    return next((h for h, x in guesses.items() if torch.allclose(answer, x, atol=1e-5)), otherwise)
 
 
 @exercise
 def check_block_size(weights: float) -> str | None:
-    """Exercise 1: (3 + 1 + 4 + 4) C^2 = 120,000 for C = 100."""
+    """Exercise 1: weights of a block.
+
+    (3 + 1 + 4 + 4) C^2 = 120,000 for C = 100.
+    """
     mistakes = {
         "the small network has two maps, C to 4 C and 4 C to C; attention has four": 80_000,
         "the map of attention's output, C to C, is missing": 110_000,
@@ -44,9 +31,12 @@ def check_block_size(weights: float) -> str | None:
 
 @exercise
 def check_visible(visible: Callable[[int, int], Tensor]) -> str | None:
-    """Exercise 2: which of S places each of the last T of them may see, (T, S) of bool."""
+    """Exercise 2: who may see whom.
+
+    Which of S places each of the last T of them may see, (T, S) of bool.
+    """
     for T, S in ((4, 4), (2, 5), (1, 3)):
-        answer = _tensor(visible(T, S), (T, S))
+        answer = given_tensor(visible(T, S), (T, S))
         right = torch.ones(T, S).tril(S - T)
         ones = torch.ones(T, S)
         guesses = {
@@ -58,17 +48,20 @@ def check_visible(visible: Callable[[int, int], Tensor]) -> str | None:
             "this looks at the future: lower triangle, not upper": ones.triu(S - T),
             "one place too far: the place right after may not be seen": ones.tril(S - T + 1),
         }
-        if hint := _hint(answer, right, guesses, "row t may see the columns up to S - T + t"):
+        if hint := compare(answer, right, guesses, "row t may see the columns up to S - T + t"):
             return f"for T = {T}, S = {S}: {hint}"
     return None
 
 
 @exercise
 def check_attention(attend: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str | None:
-    """Exercise 3: one head without a mask, q (T, D), k and v (S, D) -> (T, D)."""
+    """Exercise 3: attention of one head.
+
+    One head without a mask, q (T, D), k and v (S, D) -> (T, D).
+    """
     generator = torch.Generator().manual_seed(0)
     q, k, v = (torch.randn(n, 16, generator=generator) for n in (3, 5, 5))
-    answer = _tensor(attend(q.clone(), k.clone(), v.clone()), (3, 16))
+    answer = given_tensor(attend(q.clone(), k.clone(), v.clone()), (3, 16))
     scores = q @ k.T
     guesses = {
         "the scores are not divided: use the root of D": scores.softmax(-1) @ v,
@@ -82,14 +75,17 @@ def check_attention(attend: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str |
         "you mixed the keys; the answer is made of values": (scores / 4).softmax(-1) @ k,
     }
     right = (scores / 4).softmax(-1) @ v
-    return _hint(answer, right, guesses, "softmax(q k^T / root of D, over the keys) @ v")
+    return compare(answer, right, guesses, "softmax(q k^T / root of D, over the keys) @ v")
 
 
 @exercise
 def check_heads(cut: Callable[[Tensor, int], Tensor]) -> str | None:
-    """Exercise 4: (B, T, C) -> (B, N, T, C / N)."""
+    """Exercise 4: cutting into heads.
+
+    (B, T, C) -> (B, N, T, C / N).
+    """
     x = torch.arange(2 * 3 * 8.0).unflatten(0, (2, 3, 8))
-    answer = _tensor(cut(x.clone(), 4), (2, 4, 3, 2))
+    answer = given_tensor(cut(x.clone(), 4), (2, 4, 3, 2))
     guesses = {
         "a head got numbers of several tokens: cut the last axis, then transpose": (
             x.reshape(2, 4, 3, 2)
@@ -99,7 +95,9 @@ def check_heads(cut: Callable[[Tensor, int], Tensor]) -> str | None:
         ),
     }
     right = x.unflatten(2, (4, 2)).transpose(1, 2)
-    return _hint(answer, right, guesses, "unflatten the last axis into (N, C / N), then transpose")
+    return compare(
+        answer, right, guesses, "unflatten the last axis into (N, C / N), then transpose"
+    )
 
 
 def compare_with_transformers() -> str:

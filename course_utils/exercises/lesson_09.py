@@ -31,7 +31,10 @@ def _changed(answer: Tensor, logits: Tensor) -> str | None:
 
 @exercise
 def check_temperature(p: float) -> str | None:
-    """Exercise 1: two tokens with 0.8 and 0.2; the first one's share at temperature 0.5."""
+    """Exercise 1: a temperature by hand.
+
+    Two tokens with 0.8 and 0.2; the first one's share at temperature 0.5.
+    """
     mistakes = {
         "this is the share at temperature 2; 0.5 makes the likelier token likelier": 2 / 3,
         "this is the share at temperature 1; 1 / 0.5 = 2, so p is squared first": 0.8,
@@ -49,7 +52,10 @@ def check_temperature(p: float) -> str | None:
 
 @exercise
 def check_top_k(keep: Callable[[Tensor, int], Tensor]) -> str | None:
-    """Exercise 2: logits (V,) and k -> the logits, -inf for all but the k largest."""
+    """Exercise 2: top-k.
+
+    logits (V,) and k -> the logits, -inf for all but the k largest.
+    """
     logits = P.log() + 1.5
     for k, right in ((2, [1, 3]), (1, [1]), (5, [0, 1, 2, 3, 4])):
         answer = torch.as_tensor(given(keep(logits.clone(), k))).float()
@@ -69,7 +75,10 @@ def check_top_k(keep: Callable[[Tensor, int], Tensor]) -> str | None:
 
 @exercise
 def check_top_p(keep: Callable[[Tensor, float], Tensor]) -> str | None:
-    """Exercise 3: logits (V,) and a share -> the logits, -inf outside the nucleus."""
+    """Exercise 3: top-p.
+
+    logits (V,) and a share -> the logits, -inf outside the nucleus.
+    """
     logits = P.log() + 1.5
     for share, right in ((0.7, [1, 3]), (0.4, [1]), (0.85, [1, 3, 4])):
         answer = torch.as_tensor(given(keep(logits.clone(), share))).float()
@@ -92,7 +101,10 @@ def check_top_p(keep: Callable[[Tensor, float], Tensor]) -> str | None:
 
 @exercise
 def check_accept(rule: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> str | None:
-    """Exercise 4: p, q (V,) -> probability to accept each guess, distribution of a redraw."""
+    """Exercise 4: the rule of speculative decoding.
+
+    p, q (V,) -> probability to accept each guess, distribution of a redraw.
+    """
     p = torch.tensor([0.5, 0.3, 0.2, 0.0])
     q = torch.tensor([0.1, 0.5, 0.3, 0.1])
     pair = given(rule(p.clone(), q.clone()))
