@@ -18,6 +18,7 @@ COMMANDS = {
     "tidy": "put notebook files into their normal form, or check that they are",
     "judge": "train the classifier that judges samples anew",
     "stamp": "write the address of the course into badges and setup cells",
+    "questions": "write the question bank as a file that Moodle imports",
 }
 EXAMPLES = """examples:
   python -m course_utils run --quick       every notebook in a few minutes
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> int:
     """Run one command and return the exit status: 0 well, 1 something failed, 2 not understood."""
     for stream in (sys.stdout, sys.stderr):  # a Windows console may not know every letter
         stream.reconfigure(errors="replace")
-    lines = [f"  {name:8}{does}" for name, does in COMMANDS.items()]
+    lines = [f"  {name:11}{does}" for name, does in COMMANDS.items()]
     parser = _parser("", "\n".join(["The commands of the course:", *lines]), EXAMPLES)
     parser.add_argument("command", help="one of the commands above")
     parser.add_argument("words", nargs=argparse.REMAINDER, help="what the command takes")
