@@ -1,0 +1,125 @@
+"""Who predicts the next character best for the same CPU time? Counts, an LSTM, a Transformer.
+
+Tiny Shakespeare, nats per character over the whole validation text (the last 10 %). Each model is
+measured twice: in windows of 64 characters that do not overlap, and with all it can carry. That is
+5 characters for the n-grams, the state for the LSTM (16 pieces of text, each from its beginning to
+its end), and for the Transformers windows as long as their context, every half a window, of which
+the second half counts. The steps of a training are chosen, from the time of the first eight, to
+fill the CPU time given; LSTM and Transformers are trained as in notebooks 06 and 08.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from course_utils.data.text import load_text
+from course_utils.data.windows import random_windows, streams, whole_text
+from course_utils.language_metrics import nats_per_token, nats_per_token_carried
+from course_utils.models.ngram import NGram
+from course_utils.models.rnn import CarriedLoss, LSTMLanguageModel, RNNConfig, next_token_loss
+from course_utils.models.tokenizer import CharTokenizer
+from course_utils.models.transformer import GPT, GPTConfig, parameter_groups
+from course_utils.muon import Muon
+from course_utils.training import update, warmup_then_decay
+
+BUDGETS = (30, 120)  # CPU seconds, for every seed
+LONG = 300  # CPU seconds, for the first seed alone
+CONTEXTS = (64, 256)  # characters, of the two Transformers
+
+
+def train_lstm(tokens: Tensor, vocab_size: int, seed: int, steps: int) -> LSTMLanguageModel:
+    """`steps` chunks of 64 characters in 16 streams, pass after pass."""
+    torch.manual_seed(seed)
+    model = LSTMLanguageModel(RNNConfig(vocab_size))
+    matrices, others = model.parameter_groups(4e-3)
+    optimizer = Muon(matrices, others, rate=0.03)
+    schedule = warmup_then_decay(optimizer, steps // 20, steps)
+    for batch, loss_fn in passes(tokens, steps):
+        update(model, batch, loss_fn, optimizer)
+        schedule.step()
+    return model.eval()
+
+
+def passes(tokens: Tensor, steps: int) -> Iterable[tuple[tuple[Tensor, Tensor], CarriedLoss]]:
+    """Batches with the loss that carries the state; a new state, and other cuts, each pass."""
+    start = 0
+    while steps > 0:
+        loss_fn = CarriedLoss()
+        for batch in streams(tokens, 64, 16, start):
+            yield batch, loss_fn
+            steps -= 1
+            if not steps:
+                return
+        start += 31
+
+
+def train_gpt(tokens: Tensor, vocab_size: int, seed: int, steps: int, context: int) -> GPT:
+    """`steps` batches of 2,048 characters."""
+    torch.manual_seed(seed)
+    model = GPT(GPTConfig(vocab_size, context))
+    matrices, others = parameter_groups(model, 1e-2)
+    optimizer = Muon(matrices, others, rate=0.04)
+    schedule = warmup_then_decay(optimizer, steps // 10, steps)
+    order = torch.Generator().manual_seed(seed)
+    for batch in random_windows(tokens, context, 2048 // context, steps, order):
+        update(model, batch, next_token_loss, optimizer)
+        schedule.step()
+    return model.eval()
+
+
+def in_time(train: Callable[[int], torch.nn.Module], budget: float) -> torch.nn.Module:
+    """train(steps) with as many steps as fill the budget."""
+    train(2)  # warm
+    start = time.process_time()
+    train(8)
+    return train(round(8 * budget / (time.process_time() - start)))
+
+
+@torch.no_grad()
+def overlapping(model: GPT, tokens: Tensor) -> float:
+    """Nats per character with half a context or more before each target."""
+    half = model.config.context_size // 2
+    windows = tokens.unfold(0, 2 * half + 1, half)  # (n, T + 1)
+    nats = 0.0
+    for window in windows.split(16):
+        logits = model(window[:, :-1])[:, half:]  # (16, T / 2, V)
+        targets = window[:, half + 1 :]
+        nats += F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum").item()
+    return nats / (half * len(windows))
+
+
+def main(seeds: tuple[int, ...] = (0, 1, 2)) -> dict[str, list[float]]:
+    """What was measured -> one number for each seed."""
+    text = load_text("tinyshakespeare")
+    if text.name != "tinyshakespeare":
+        raise SystemExit("this benchmark needs tiny Shakespeare: set COURSE_DATA, or a network")
+    tokenizer = CharTokenizer(text.train + text.validation)
+    train, validation = tokenizer.encode(text.train), tokenizer.encode(text.validation)
+    V = tokenizer.vocab_size
+    results: dict[str, list[float]] = {}
+
+    def keep(what: str, value: float) -> None:
+        results.setdefault(what, []).append(value)
+
+    start = time.process_time()
+    counts = NGram(train, V, 6)
+    keep("6-grams, CPU s to count", time.process_time() - start)
+    keep("6-grams, windows of 64", nats_per_token(counts.logits, whole_text(validation, 64, 16)))
+    keep("6-grams, all carried", nats_per_token_carried(counts.extend, validation))
+    for seed in seeds:
+        for budget in (*BUDGETS, *([LONG] if seed == seeds[0] else [])):
+            lstm = in_time(lambda steps, s=seed: train_lstm(train, V, s, steps), budget)
+            name = f"LSTM, {budget} CPU s"
+            keep(f"{name}, windows of 64", nats_per_token(lstm, whole_text(validation, 64, 32)))
+            keep(f"{name}, all carried", nats_per_token_carried(lstm.extend, validation))
+            for context in CONTEXTS:
+                gpt = in_time(
+                    lambda steps, s=seed, c=context: train_gpt(train, V, s, steps, c), budget
+                )
+                name = f"GPT with a context of {context}, {budget} CPU s"
+                keep(f"{name}, windows of 64", nats_per_token(gpt, whole_text(validation, 64, 32)))
+                keep(f"{name}, all carried", overlapping(gpt, validation))
+    return results
