@@ -18,6 +18,7 @@ from torch import Tensor
 from course_utils.data.text import load_text
 from course_utils.data.windows import random_windows, streams, whole_text
 from course_utils.language_metrics import nats_per_token, nats_per_token_carried
+from course_utils.models import rnn
 from course_utils.models.ngram import NGram
 from course_utils.models.rnn import CarriedLoss, LSTMLanguageModel, RNNConfig, next_token_loss
 from course_utils.models.tokenizer import CharTokenizer
@@ -34,7 +35,7 @@ def train_lstm(tokens: Tensor, vocab_size: int, seed: int, steps: int) -> LSTMLa
     """`steps` chunks of 64 characters in 16 streams, pass after pass."""
     torch.manual_seed(seed)
     model = LSTMLanguageModel(RNNConfig(vocab_size))
-    matrices, others = model.parameter_groups(4e-3)
+    matrices, others = rnn.parameter_groups(model, 4e-3)
     optimizer = Muon(matrices, others, rate=0.03)
     schedule = warmup_then_decay(optimizer, steps // 20, steps)
     for batch, loss_fn in passes(tokens, steps):

@@ -8,13 +8,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_utils.models.rnn import (
-    LSTM,
     CarriedLoss,
     LSTMLanguageModel,
     RNNConfig,
     gru_step,
     lstm_step,
     next_token_loss,
+    parameter_groups,
     rnn_step,
     sample,
 )
@@ -30,15 +30,6 @@ def model_of(seed=0, width=16):
 
 def tokens_of(size=B, length=T, seed=1):
     return torch.randint(V, (size, length), generator=torch.Generator().manual_seed(seed))
-
-
-def copied(layer, size_in, width):
-    """Our layer with the weights of torch.nn.LSTM."""
-    ours = LSTM(size_in, width).double()
-    bias = layer.bias_ih_l0 + layer.bias_hh_l0
-    weights = {"to_gates.weight": layer.weight_ih_l0, "to_gates.bias": bias}
-    ours.load_state_dict({**weights, "w_hidden": layer.weight_hh_l0})
-    return ours
 
 
 def close(a, b):
@@ -63,17 +54,16 @@ def test_plain_steps_equal_torch_rnn():
     close(h, last[0])
 
 
-def test_lstm_steps_and_layer_equal_torch_lstm():
+def test_lstm_steps_equal_torch_lstm():
     layer, x, inputs = twin(nn.LSTM)
-    h, c = torch.randn(2, B, 7, dtype=torch.float64)
+    states, (h, c) = [], torch.randn(2, B, 7, dtype=torch.float64)
     right, (right_h, right_c) = layer(x, (h[None], c[None]))
-    states, (last_h, last_c) = copied(layer, 5, 7)(x, (h, c))
-    close(states, right)
-    for mine, theirs in ((last_h, right_h[0]), (last_c, right_c[0])):
-        close(mine, theirs)
     for now in (inputs + layer.bias_hh_l0).unbind(1):
         h, c = lstm_step(now, h, c, layer.weight_hh_l0)
+        states.append(h)
+    close(torch.stack(states, 1), right)
     close(h, right_h[0])
+    close(c, right_c[0])
 
 
 def test_gru_steps_equal_torch_gru():
@@ -85,19 +75,43 @@ def test_gru_steps_equal_torch_gru():
     close(torch.stack(states, 1), right)
 
 
-def test_gradients_equal_those_of_torch_lstm():
-    layer, x, _ = twin(nn.LSTM)
-    layer(x)[0].square().sum().backward()
-    ours = copied(layer, 5, 7)
-    ours(x)[0].square().sum().backward()
-    close(ours.w_hidden.grad, layer.weight_hh_l0.grad)
-    close(ours.to_gates.weight.grad, layer.weight_ih_l0.grad)
+def test_gradients_of_lstm_steps_equal_those_of_torch_lstm():
+    layer, x, inputs = twin(nn.LSTM)
+    right = torch.autograd.grad(layer(x)[0].square().sum(), layer.weight_hh_l0)
+    h = c = torch.zeros(B, 7, dtype=torch.float64)
+    total = 0
+    for now in (inputs + layer.bias_hh_l0).unbind(1):
+        h, c = lstm_step(now, h, c, layer.weight_hh_l0)
+        total = total + h.square().sum()
+    close(torch.autograd.grad(total, layer.weight_hh_l0)[0], right[0])
 
 
-def test_the_language_model_is_embedding_then_lstm_then_logits():
+def test_the_language_model_is_embedding_then_lstm_steps_then_logits():
     model, tokens = model_of().double(), tokens_of()
-    states, _ = model.lstm(model.embedding(tokens))
-    close(model(tokens), model.to_logits(states))
+    layer, states = model.lstm, []
+    inputs = F.linear(model.embedding(tokens), layer.weight_ih_l0, layer.bias_ih_l0)
+    h = c = torch.zeros(B, 16, dtype=torch.float64)
+    for now in (inputs + layer.bias_hh_l0).unbind(1):
+        h, c = lstm_step(now, h, c, layer.weight_hh_l0)
+        states.append(h)
+    close(model(tokens), model.to_logits(torch.stack(states, 1)))
+    for mine, right in zip(model.extend(tokens)[1], (h, c), strict=True):
+        close(mine, right)
+
+
+def test_at_first_the_gate_that_keeps_is_open_and_no_other_has_a_bias():
+    layer = model_of().lstm
+    bias = layer.bias_ih_l0 + layer.bias_hh_l0
+    assert bias.unflatten(0, (4, 16)).unique(dim=1).flatten().tolist() == [0, 1, 0, 0]
+
+
+def test_every_weight_is_in_one_group_and_muon_gets_the_two_matrices():
+    model = model_of()
+    matrices, (others,) = parameter_groups(model, 0.1)
+    assert sorted(tuple(w.shape) for w in matrices) == [(64, 16), (64, 64)]
+    assert others["lr"] == 0.1
+    ids = [id(w) for w in [*matrices, *others["params"]]]
+    assert sorted(ids) == sorted(id(w) for w in model.parameters())
 
 
 def test_reading_in_parts_equals_reading_at_once():
@@ -173,8 +187,8 @@ def test_a_second_chunk_runs_and_sends_no_gradient_into_the_first():
         assert all(p.grad is not None for p in inputs)
         assert not any(part.requires_grad for part in carried.memory)
     first = model.embedding(tokens[:, :4]).detach().requires_grad_()
-    _, state = model.lstm(first)
-    carried.memory = tuple(part.detach() for part in state)
+    _, state = model.lstm(first)  # each (1, B, C)
+    carried.memory = tuple(part[0].detach() for part in state)
     loss = carried(model, (tokens[:, 4:], targets[:, 4:]))["loss"]
     assert torch.autograd.grad(loss, first, allow_unused=True) == (None,)
 
@@ -182,14 +196,10 @@ def test_a_second_chunk_runs_and_sends_no_gradient_into_the_first():
 def test_saturated_inputs_give_a_finite_loss_and_gradient():
     model = model_of()
     with torch.no_grad():
-        model.lstm.to_gates.weight.mul_(1000)
+        model.lstm.weight_ih_l0.mul_(1000)
     loss = next_token_loss(model, (tokens_of(), tokens_of(seed=5)))["loss"]
     loss.backward()
     assert loss.isfinite() and all(p.grad.isfinite().all() for p in model.parameters())
-
-
-def test_the_keep_gate_is_open_at_first():
-    assert model_of().lstm.to_gates.bias.tolist() == [0] * 16 + [1] * 16 + [0] * 32
 
 
 def always(logits):

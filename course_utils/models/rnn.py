@@ -19,7 +19,8 @@ Extend = Callable[..., tuple[Tensor, object]]
 @dataclass(frozen=True)
 class RNNConfig:
     vocab_size: int
-    width: int = 384  # numbers in an embedding, in the state h, and in the cell c
+    width: int = 384  # numbers in the state h, and in the cell c
+    embedding_size: int = 64  # numbers for each token
 
 
 def rnn_step(inputs: Tensor, h: Tensor, w_hidden: Tensor) -> Tensor:
@@ -50,55 +51,41 @@ def gru_step(inputs: Tensor, h: Tensor, w_hidden: Tensor, b_hidden: Tensor) -> T
     return keep * h + (1 - keep) * content
 
 
-class LSTM(nn.Module):
-    """A layer that reads a sequence with lstm_step."""
-
-    def __init__(self, size_in: int, width: int):
-        super().__init__()
-        bound = width**-0.5  # as torch.nn.LSTM
-        self.to_gates = nn.Linear(size_in, 4 * width)  # W_x and b
-        self.w_hidden = nn.Parameter(torch.empty(4 * width, width).uniform_(-bound, bound))
-        nn.init.uniform_(self.to_gates.weight, -bound, bound)
-        nn.init.zeros_(self.to_gates.bias)
-        # the gates write, keep, content, show; keep is open at first (Gers et al. 2000, section 4)
-        nn.init.ones_(self.to_gates.bias.data[width : 2 * width])
-
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """(B, T, I), h and c -> all states h (B, T, C), and the last h and c, each (B, C)."""
-        return self.read(self.to_gates(x), state)
-
-    def read(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """The same from W_x x + b of all places (B, T, 4C), which need not wait for a state."""
-        if state is None:
-            zeros = inputs.new_zeros(len(inputs), self.w_hidden.shape[1])
-            state = (zeros, zeros)
-        states = []
-        for now in inputs.unbind(dim=1):  # each (B, 4C)
-            state = lstm_step(now, *state, self.w_hidden)
-            states.append(state[0])
-        return torch.stack(states, dim=1), state
-
-
 class LSTMLanguageModel(nn.Module):
-    """Logits of the next token at every place, from all tokens before it."""
+    """Logits of the next token at every place, from all tokens before it.
+
+    torch.nn.LSTM takes the steps of lstm_step, in one call: twice as fast as a loop in Python.
+    """
 
     def __init__(self, config: RNNConfig):
         super().__init__()
         self.config = config
-        self.embedding = nn.Embedding(config.vocab_size, config.width)
-        self.lstm = LSTM(config.width, config.width)
+        self.embedding = nn.Embedding(config.vocab_size, config.embedding_size)
+        self.lstm = nn.LSTM(config.embedding_size, config.width, batch_first=True)
         self.to_logits = nn.Linear(config.width, config.vocab_size)
+        nn.init.zeros_(self.lstm.bias_ih_l0)
+        nn.init.zeros_(self.lstm.bias_hh_l0)
+        # the gates write, keep, content, show; keep is open at first (Gers et al. 2000, section 4)
+        nn.init.ones_(self.lstm.bias_ih_l0.data[config.width : 2 * config.width])
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, T) -> (B, T, V); nothing was read before."""
         return self.extend(tokens)[0]
 
     def extend(self, tokens: Tensor, memory: State | None = None) -> tuple[Tensor, State]:
-        """Read on: (B, T), the memory of an earlier call -> logits (B, T, V), the new memory."""
-        kinds, number = tokens.unique(return_inverse=True)  # equal tokens have equal inputs:
-        inputs = self.lstm.to_gates(self.embedding(kinds))  # (kinds, 4C), W_x x + b once for each
-        states, memory = self.lstm.read(F.embedding(number, inputs), memory)  # (B, T, C)
-        return self.to_logits(states), memory
+        """Read on: (B, T), the h and c of an earlier call -> logits (B, T, V), the new h and c."""
+        layers = memory and tuple(part[None] for part in memory)  # each (1, B, C): one layer
+        states, layers = self.lstm(self.embedding(tokens), layers)  # (B, T, C)
+        return self.to_logits(states), tuple(part[0] for part in layers)
+
+
+def parameter_groups(
+    model: LSTMLanguageModel, rate: float
+) -> tuple[list[nn.Parameter], list[dict]]:
+    """The two matrices of the layer, for `muon.Muon`, and all other weights for AdamW."""
+    matrices = [model.lstm.weight_ih_l0, model.lstm.weight_hh_l0]
+    others = [w for w in model.parameters() if all(w is not matrix for matrix in matrices)]
+    return matrices, [{"params": others, "lr": rate}]
 
 
 def next_token_loss(model: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
