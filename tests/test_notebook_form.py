@@ -233,6 +233,18 @@ def test_every_picture_in_the_text_has_alt_text_and_an_absolute_address(path):
             assert re.search(r"alt=\"[^\"]+\"", tag)
 
 
+@every_notebook
+def test_every_picture_that_a_cell_draws_has_a_text_of_its_own(path):
+    for cell in code_cells(notebook.read(path)):
+        drawn = [x.metadata for x in cell.outputs if "image/png" in x.get("data", {})]
+        texts = cell.metadata.get("alt", [])
+        assert len(texts) == len(drawn), f"{cell.id}: metadata `alt` holds a text for each picture"
+        assert drawn == [{"image/png": {"alt": text}} for text in texts], "run `... tidy`"
+        for text in texts:
+            assert 20 <= len(text) <= 300, f"{cell.id}: {text}"
+            assert not re.match(r"(an? |the )?(picture|image|figure) (of|with|show)", text, re.I)
+
+
 @every_lesson
 def test_length_is_that_of_one_sitting(path):
     cells = notebook.read(path).cells

@@ -137,6 +137,19 @@ def test_save_writes_outputs_and_the_hash_of_their_code(tmp_path):
     assert notebook.read(path).cells[1].source == KNOBS
 
 
+def test_a_picture_has_its_text_in_the_saved_notebook_and_on_the_page(tmp_path):
+    path = make_notebook(tmp_path / "good.ipynb", PICTURE, RECORD)
+    content, text = notebook.read(path), 'A line from 1 to 2, "y < 3"'
+    content.cells[2].metadata["alt"] = [text]
+    notebook.write(content, path)
+    done = course("run", path, "--save", "--output", tmp_path / "build")
+    assert done.returncode == 0, done.stdout
+    [picture] = notebook.read(path).cells[2].outputs
+    assert picture.metadata == {"image/png": {"alt": text}}
+    page = Links((tmp_path / "build" / "good.html").read_text(encoding="utf-8"))
+    assert page.alts == [text]
+
+
 def test_save_leaves_a_notebook_that_failed_as_it_was(tmp_path):
     path = make_notebook(tmp_path / "wrong.ipynb", "epochs = 30", RECORD)
     before = path.read_bytes()

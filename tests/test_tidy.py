@@ -87,9 +87,10 @@ def test_missing_ids_are_made(untidy):
     nbformat.validate(tidy(untidy))
 
 
-def test_cell_metadata_is_tags_and_sources_lose_only_spaces_that_mean_nothing(untidy):
-    title, cell, *_ = tidy(untidy).cells
-    assert cell.metadata == {"tags": ["check"]}
+def test_cell_metadata_is_tags_and_alt_texts_and_sources_lose_only_spaces_that_mean_nothing(untidy):
+    untidy.cells[2].metadata = nbformat.from_dict({"alt": ["a line"], "scrolled": True})
+    title, cell, other, _ = tidy(untidy).cells
+    assert (cell.metadata, other.metadata) == ({"tags": ["check"]}, {"alt": ["a line"]})
     assert (title.source, cell.source) == ("# Title\nbreak  \nhere", "x = 7\nx")
 
 
@@ -105,6 +106,19 @@ def test_results_and_pictures_survive():
     data = {"application/vnd.course.result+json": {"name": "a"}, "image/png": "iVBO\n"}
     made = new_notebook(cells=[new_code_cell("1", outputs=[new_output("display_data", data=data)])])
     assert tidy(made).cells[0].outputs[0].data == data
+
+
+def test_each_picture_gets_the_text_of_its_place_and_loses_an_old_one():
+    data = [{"image/png": "iVBO\n"}, {"text/plain": "7"}, {"image/png": "iVBP\n"}]
+    outputs = [new_output("display_data", data=x) for x in data]
+    outputs[0].metadata = nbformat.from_dict({"image/png": {"alt": "old"}})
+    cell = new_code_cell("draw()", outputs=outputs, metadata={"alt": ["a line", "a circle"]})
+    made = new_notebook(cells=[cell])
+    found = [output.metadata for output in tidy(made).cells[0].outputs]
+    assert found == [{"image/png": {"alt": "a line"}}, {}, {"image/png": {"alt": "a circle"}}]
+    cell.metadata["alt"] = ["a line"]  # fewer texts than pictures: a test of the lessons finds it
+    found = [output.metadata for output in tidy(made).cells[0].outputs]
+    assert found == [{"image/png": {"alt": "a line"}}, {}, {}]
 
 
 def test_the_command_checks_without_changing_then_tidies(tmp_path):

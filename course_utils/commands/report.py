@@ -27,6 +27,14 @@ table { border-collapse: collapse; font-size: .9rem; } svg { vertical-align: mid
 .passed { color: var(--good); } .failed, .stopped { color: var(--bad); }
 """
 
+# nbconvert's page, with the alt texts that its own template (7.17) leaves out
+TEMPLATE = """{%- extends "lab/index.html.j2" -%}
+{%- block data_png scoped -%}
+{%- set alt = output | get_metadata("alt", "image/png") -%}
+{{ super() | replace("<img ", '<img alt="' ~ (alt | escape_html) ~ '" ', 1) if alt else super() }}
+{%- endblock data_png -%}
+"""
+
 
 def update(folder: Path, rows: list[Row], copy: Path) -> None:
     """Write the page of the notebook that has just ended, then results.json and index.html."""
@@ -57,6 +65,7 @@ def _exporter():
     nothing = "data:text/javascript,"
     return HTMLExporter(
         template_name="lab",
+        raw_template=TEMPLATE,
         embed_images=True,
         require_js_url=nothing,
         mermaid_js_url=nothing,

@@ -1,7 +1,8 @@
 """Put notebook files into their normal form, so that they differ only where their content does.
 
 Widget state, warnings on stderr, progress residue, colour codes, trailing spaces and foreign
-metadata go; the kernel is python3; every cell has an id of its own; counts run 1..n.
+metadata go; the kernel is python3; every cell has an id of its own; counts run 1..n. The texts in
+a code cell's metadata `alt`, one a picture, go to its pictures, for readers who cannot see them.
 
 examples:
   python -m course_utils tidy                      all notebooks of the course
@@ -21,6 +22,7 @@ from course_utils.commands.notebook import code_cells, find, lessons, read, solu
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 WIDGET = "application/vnd.jupyter.widget-view+json"
+PNG = "image/png"
 ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -61,14 +63,15 @@ def tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     notebook.nbformat_minor = 5
     _mend_ids(notebook)
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        kept = {key: cell.metadata[key] for key in ("tags", "alt") if cell.metadata.get(key)}
+        cell.metadata = nbformat.from_dict(kept)
         is_code = cell.cell_type == "code"  # in markdown, two spaces are a line break
         cell.source = _strip(cell.source) if is_code else cell.source.rstrip()
     count = 0
     for cell in code_cells(notebook):
         merged = _merge_streams(cell.outputs)
         cell.outputs = [_tidy_output(output) for output in merged if _belongs(output)]
+        _describe(cell)
         ran = bool(cell.outputs) or cell.get("execution_count") is not None
         count += ran
         cell.execution_count = count if ran else None
@@ -118,6 +121,13 @@ def _tidy_output(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if "text/plain" in output.data:
             output.data["text/plain"] = _plain(output.data["text/plain"])
     return output
+
+
+def _describe(cell: nbformat.NotebookNode) -> None:
+    """Give each picture of a cell its text, where IPython puts it and nbconvert looks for it."""
+    pictures = [output for output in cell.outputs if PNG in output.get("data", {})]
+    for picture, text in zip(pictures, cell.metadata.get("alt", []), strict=False):
+        picture.metadata[PNG] = nbformat.from_dict({"alt": text})
 
 
 def _plain(text: str) -> str:
