@@ -107,6 +107,8 @@ def train_bpe(text: str, merges: int) -> list[tuple[int, int]]:
 
     Pair i makes token 256 + i. Of pairs as frequent, the smallest numbers win. The list is shorter
     when no pair is left that occurs twice. Only the words that hold the pair are counted again.
+    No two pairs make the same bytes: the cut between two tokens has been there from the start, so
+    what lies between two cuts was merged as if it stood alone, which gives the same tokens always.
     """
     if merges < 0:
         raise ValueError(f"merges={merges} is negative; give 0 for plain bytes, or more")
@@ -114,17 +116,9 @@ def train_bpe(text: str, merges: int) -> list[tuple[int, int]]:
         raise ValueError("the text is empty; pairs are counted in a text with characters")
     table = Counter(split_words(text))
     words = [list(word.encode("utf-8")) for word in table]
-    times = list(table.values())
-    index = _PairIndex(words, times)
-    pieces, known, found = BYTES.copy(), set(BYTES), []
+    index, found = _PairIndex(words, list(table.values())), []
     while len(found) < merges and (pair := index.most_frequent()) is not None:
-        piece = pieces[pair[0]] + pieces[pair[1]]
-        if piece in known:  # made before, of other parts: one piece of text has one number
-            index.forget(pair)
-            continue
-        index.merge(pair, len(pieces))
-        pieces.append(piece)
-        known.add(piece)
+        index.merge(pair, 256 + len(found))
         found.append(pair)
     return found
 
@@ -136,7 +130,6 @@ class _PairIndex:
         self.words, self.times = words, times
         self.counts: dict[tuple[int, int], int] = {}
         self.places: dict[tuple[int, int], set[int]] = {}
-        self.forgotten: set[tuple[int, int]] = set()
         for i, (word, n) in enumerate(zip(words, times, strict=True)):
             for pair in zip(word, word[1:], strict=False):
                 self.counts[pair] = self.counts.get(pair, 0) + n
@@ -149,15 +142,12 @@ class _PairIndex:
         while self.heap:
             count, pair = self.heap[0]
             now = self.counts.get(pair, 0)
-            if now == -count and now >= 2 and pair not in self.forgotten:
+            if now == -count and now >= 2:
                 return pair
             heapq.heappop(self.heap)
-            if 2 <= now < -count and pair not in self.forgotten:
+            if 2 <= now < -count:
                 heapq.heappush(self.heap, (-now, pair))
         return None
-
-    def forget(self, pair: tuple[int, int]) -> None:
-        self.forgotten.add(pair)
 
     def merge(self, pair: tuple[int, int], new: int) -> None:
         """Put `new` in place of the pair in every word that holds it."""
@@ -178,6 +168,20 @@ class _PairIndex:
                     grown.add(p)
         for p in grown:
             heapq.heappush(self.heap, (-counts[p], p))
+
+
+def cut_word(word: str, number_of: Mapping[tuple[int, int], int]) -> list[int]:
+    """The tokens of one word: its bytes, merged in the order in which the pairs were learned.
+
+    `number_of`: pair -> number of the token that it makes, the earlier learned the smaller.
+    """
+    tokens = list(word.encode("utf-8"))
+    while True:
+        known = [pair for pair in zip(tokens, tokens[1:], strict=False) if pair in number_of]
+        if not known:
+            return tokens
+        first = min(known, key=number_of.__getitem__)
+        tokens = merge_pair(tokens, first, number_of[first])
 
 
 class BPETokenizer:
@@ -203,15 +207,8 @@ class BPETokenizer:
         return torch.tensor(tokens, dtype=torch.int64)
 
     def cut(self, word: str) -> list[int]:
-        """The tokens of one word: its bytes, merged in the order in which pairs were learned."""
-        tokens, number_of = list(word.encode("utf-8")), self.number_of
-        while True:
-            pairs = zip(tokens, tokens[1:], strict=False)
-            found = [number_of[pair] for pair in pairs if pair in number_of]
-            if not found:
-                return tokens
-            first = min(found)
-            tokens = merge_pair(tokens, self.merges[first - 256], first)
+        """The tokens of one word."""
+        return cut_word(word, self.number_of)
 
     def decode(self, tokens: Tensor) -> str:
         """(n,) -> text. Bytes that are no character become the replacement mark U+FFFD."""
