@@ -10,14 +10,14 @@ import time
 from pathlib import Path
 
 import pytest
-from lab import NO_BROWSER, Lab, find_browser, start_lab
+from lab import NO_BROWSER, START_SECONDS, Lab, find_browser, start_lab
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from small_notebooks import make_notebook
 
 from course_utils.commands import notebook
-from course_utils.commands.notebook import code_cells, course
+from course_utils.commands.notebook import course
 
 pytestmark = pytest.mark.browser
 LESSONS = [path for path in notebook.lessons() if "explore(" in path.read_text(encoding="utf-8")]
@@ -71,7 +71,7 @@ def is_demo(cell) -> bool:
 
 def open_notebook(page: Page, lab: Lab, name: str) -> None:
     page.goto(lab.page(name))
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=1000 * START_SECONDS)
 
 
 def run_all(page: Page, demos: int) -> Locator:
@@ -89,22 +89,19 @@ def run_all(page: Page, demos: int) -> Locator:
     return page.locator(DEMO)
 
 
-def content(picture: Locator) -> str:
-    """The bytes of the picture that is on the page."""
-    return picture.evaluate(
-        "async img => { await img.decode();"
-        " return String.fromCharCode(...new Uint8Array(await (await fetch(img.src)).arrayBuffer()))}"
-    )
+def content(box: Locator) -> str:
+    """The picture in the page, as base64."""
+    return box.locator("img").get_attribute("src")
 
 
 def move(box: Locator, slider: Locator, key: str) -> float:
-    """Press a key on a slider and wait for the next picture; seconds from key to picture."""
-    picture = box.locator("img").element_handle()
-    before = picture.get_attribute("src")
-    start = time.perf_counter()
+    """Press a key on a slider and wait for another picture; seconds from key to picture."""
+    before, start = content(box), time.perf_counter()
     slider.press(key)
     box.page.wait_for_function(
-        "([img, before]) => img.src !== before && img.complete", arg=[picture, before]
+        "([box, before]) => { const img = box.querySelector('img');"
+        " return img.src !== before && img.naturalWidth; }",
+        arg=[box.element_handle(), before],
     )
     return time.perf_counter() - start
 
@@ -120,6 +117,15 @@ def drawn_in(box: Locator) -> float:
     return float(re.search(r"drawn in (\d+) ms", box.inner_text())[1]) / 1000
 
 
+CUT_OFF = """box => {
+  const page = box.closest('.jp-OutputArea').getBoundingClientRect();
+  const parts = [...box.children].map(part => part.querySelector('img') ?? part);
+  const places = parts.map(part => part.getBoundingClientRect());
+  return places.filter((place, i) =>
+    place.right > page.right || place.bottom > (places[i + 1]?.top ?? page.bottom));
+}"""
+
+
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 def test_every_slider_of_every_demo_moves_its_picture(lesson, lab, page):
     demos = quick_copy(lesson, lab.folder / "notebooks")
@@ -127,15 +133,13 @@ def test_every_slider_of_every_demo_moves_its_picture(lesson, lab, page):
     boxes = run_all(page, demos).all()
     for box in boxes:
         box.scroll_into_view_if_needed()
-        picture = box.locator("img")
-        expect(picture).to_be_visible()
-        assert picture.evaluate("img => img.naturalWidth === img.clientWidth"), "scaled"
+        expect(box.get_by_role("img")).to_be_visible()
+        assert box.evaluate(CUT_OFF) == []
         for slider in box.get_by_role("slider").all():
-            first, (there, back) = content(picture), ways(slider)
+            first, (there, back) = content(box), ways(slider)
             move(box, slider, there)
-            assert content(picture) != first
             move(box, slider, back)
-            assert content(picture) == first
+            assert content(box) == first
 
     for box in boxes:
         slider = box.get_by_role("slider").last
@@ -154,3 +158,74 @@ def test_every_slider_of_every_demo_moves_its_picture(lesson, lab, page):
         print(f"drawn in {drawing:.3f} s, seen after {reaction:.3f} s, {grown / 1e6:.1f} MB more")
         assert grown < LEAK
         assert drawing < BUSY * FAST
+
+
+DEMO_WITH_AN_ERROR = """from course_utils.widgets import explore
+
+def draw(ax, place, power):
+    "A curve of a power."
+    if power == 5:
+        raise ValueError("power <5> is too much")
+    ax.plot([0, place], [0, place**power])
+    ax.set_ylim(-1, 1)
+
+explore(draw, place=(-1.0, 1.0, 0.5), power=(0, 5, 4))"""
+
+
+@pytest.fixture
+def small_demo(lab, page):
+    """The box of a small demo, its cell having run."""
+    make_notebook(lab.folder / "notebooks" / "small.ipynb", DEMO_WITH_AN_ERROR)
+    open_notebook(page, lab, "small.ipynb")
+    return run_all(page, demos=1)
+
+
+def test_an_error_in_draw_is_read_on_the_page_and_the_next_move_draws_again(small_demo):
+    power = small_demo.get_by_role("slider").last
+    power.press("ArrowRight")
+    expect(small_demo).to_contain_text("ValueError: power <5> is too much")
+    power.press("ArrowLeft")
+    expect(small_demo).to_contain_text("drawn in")
+
+
+def test_a_screen_reader_is_told_what_the_picture_shows(small_demo):
+    shown = small_demo.get_by_role("img")
+    expect(shown).to_have_accessible_name("A curve of a power: place = 0.5, power = 4")
+    move(small_demo, small_demo.get_by_role("slider").last, "ArrowLeft")
+    expect(shown).to_have_accessible_name("A curve of a power: place = 0.5, power = 3")
+
+
+CONTRASTS = """box => {
+  const canvas = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
+  const channels = color => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = color;
+    canvas.fillRect(0, 0, 1, 1);
+    return canvas.getImageData(0, 0, 1, 1).data;
+  };
+  const luminance = color => [...channels(color)].slice(0, 3)
+    .map(c => c / 255).map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const background = node =>
+    channels(getComputedStyle(node).backgroundColor)[3] === 255 || !node.parentElement
+      ? getComputedStyle(node).backgroundColor : background(node.parentElement);
+  const result = {};
+  for (const node of box.querySelectorAll('*'))
+    if ([...node.childNodes].some(child => child.nodeType === 3 && child.data.trim())) {
+      const [dark, light] = [getComputedStyle(node).color, background(node)]
+        .map(luminance).sort((a, b) => a - b);
+      result[node.innerText] = (light + 0.05) / (dark + 0.05);
+    }
+  return result;
+}"""
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_the_words_of_a_demo_stand_out_from_the_page(theme, lab, page, request):
+    lab.settle("apputils-extension:themes", theme=theme)
+    box = request.getfixturevalue("small_demo")
+    box.get_by_role("slider").last.press("ArrowRight")
+    expect(box).to_contain_text("ValueError")
+    contrasts = box.evaluate(CONTRASTS)
+    assert len(contrasts) >= 5  # two names, two numbers, the message
+    assert all(contrast >= 4.5 for contrast in contrasts.values()), contrasts  # WCAG 2.1, AA
