@@ -1,7 +1,6 @@
 """JupyterLab in a folder of its own, and the Chromium that looks at it, as a learner does."""
 
 import json
-import os
 import secrets
 import shutil
 import socket
@@ -17,26 +16,23 @@ from urllib.request import Request, urlopen
 
 import psutil
 from jupyter_client import BlockingKernelClient
+from playwright.sync_api import Playwright
 
 from course_utils.commands.job import environment
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-OTHER_PLACES = (
-    Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),
-    Path(os.environ.get("PROGRAMFILES", "."), "Google/Chrome/Application/chrome.exe"),
-)
 NO_BROWSER = (
-    "No Chromium here. Get it with `apt install chromium` (Debian), `brew install --cask "
-    "google-chrome` (macOS), or anywhere with `python -m playwright install chromium`."
+    "No Chromium here. Get one with `python -m playwright install chromium` (no root needed), "
+    "or on Debian and Ubuntu with `apt install chromium`."
 )
 START_SECONDS = 120  # for a server on a busy machine
 FOLDERS = ("notebooks", "runtime", "config", "settings", "workspaces", "ipython")
 
 
-def find_browser() -> str | None:
-    """The path of a Chromium that is installed here, None where there is none."""
-    named = [path for path in map(shutil.which, BROWSERS) if path]
-    return next(iter(named + [str(path) for path in OTHER_PLACES if path.is_file()]), None)
+def find_browser(playwright: Playwright) -> str | None:
+    """The path of a Chromium: playwright's own, else the system's, else None."""
+    own = playwright.chromium.executable_path
+    system = map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))
+    return own if Path(own).is_file() else next(filter(None, system), None)
 
 
 @dataclass

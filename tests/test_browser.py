@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from small_notebooks import make_notebook
 
 from course_utils.commands import notebook
-from course_utils.commands.notebook import course
+from course_utils.commands.notebook import code_cells, course
 
 pytestmark = pytest.mark.browser
 LESSONS = [path for path in notebook.lessons() if "explore(" in path.read_text(encoding="utf-8")]
@@ -30,19 +30,20 @@ RUN_SECONDS = 240.0
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    if find_browser() is None:
-        pytest.skip(NO_BROWSER)
-    with start_lab(tmp_path_factory.mktemp("lab")) as lab:
-        yield lab
+def browser():
+    with sync_playwright() as playwright:
+        path = find_browser(playwright)
+        if path is None:
+            pytest.skip(NO_BROWSER)
+        browser = playwright.chromium.launch(executable_path=path)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="module")
-def browser(lab):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser())
-        yield browser
-        browser.close()
+def lab(browser, tmp_path_factory):
+    with start_lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
 
 
 @pytest.fixture
@@ -115,6 +116,17 @@ def ways(slider: Locator) -> tuple[str, str]:
 def drawn_in(box: Locator) -> float:
     """Seconds, as the line below the picture says."""
     return float(re.search(r"drawn in (\d+) ms", box.inner_text())[1]) / 1000
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+def test_a_demo_is_read_without_a_kernel(lesson):
+    cells = code_cells(notebook.read(lesson))
+    for place, cell in enumerate(cells):
+        if is_demo(cell):
+            words = "".join(output.get("text", "") for output in cell.outputs)
+            assert words.count("Sliders: ") == cell.source.count("explore(")
+            above = [output for near in cells[place - 1 : place + 1] for output in near.outputs]
+            assert any("image/png" in output.get("data", {}) for output in above)
 
 
 CUT_OFF = """box => {
