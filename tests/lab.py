@@ -80,9 +80,9 @@ class Lab:
             path = f"{sessions}/{session['id']}"
             urlopen(Request(path, headers=secret, method="DELETE"), timeout=60).close()
 
-    def kernel_memory(self) -> int:
-        """Resident memory of that kernel, in bytes."""
-        return psutil.Process(int(self.ask_kernel("__import__('os').getpid()"))).memory_info().rss
+    def kernel(self) -> psutil.Process:
+        """The process of that kernel."""
+        return psutil.Process(int(self.ask_kernel("__import__('os').getpid()")))
 
 
 @contextmanager
