@@ -73,12 +73,12 @@ class Lab:
     def stop_kernels(self) -> None:
         """End all sessions, so that the next notebook has the machine to itself."""
         sessions = f"{self.address}/api/sessions"
-        secret = {"Authorization": f"token {self.token}"}
-        with urlopen(Request(sessions, headers=secret), timeout=60) as answer:
+        header = {"Authorization": f"token {self.token}"}
+        with urlopen(Request(sessions, headers=header), timeout=60) as answer:
             running = json.load(answer)
         for session in running:
             path = f"{sessions}/{session['id']}"
-            urlopen(Request(path, headers=secret, method="DELETE"), timeout=60).close()
+            urlopen(Request(path, headers=header, method="DELETE"), timeout=60).close()
 
     def kernel(self) -> psutil.Process:
         """The process of that kernel."""
@@ -115,7 +115,7 @@ def start_lab(folder: Path) -> Iterator[Lab]:
         wait_for(lab, server)
         yield lab
     finally:
-        stop([*server.children(recursive=True), server])
+        stop(server)
 
 
 def wait_for(lab: Lab, server: psutil.Popen) -> None:
@@ -131,8 +131,11 @@ def wait_for(lab: Lab, server: psutil.Popen) -> None:
     raise RuntimeError(f"JupyterLab did not start:\n{words[-2000:]}")
 
 
-def stop(processes: list[psutil.Process]) -> None:
-    """End processes, by force after five seconds."""
+def stop(server: psutil.Popen) -> None:
+    """End a server and its kernels, by force after five seconds."""
+    processes = [server]
+    with suppress(psutil.NoSuchProcess):
+        processes += server.children(recursive=True)
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
