@@ -4,7 +4,9 @@ A notebook first draws a static picture in a cell of its own, so the page reads 
 Only parts that ipywidgets 7.7 and 8 share are used, and no plot window is ever registered.
 """
 
+import base64
 import html
+import inspect
 import os
 import time
 from collections.abc import Callable
@@ -27,7 +29,8 @@ def explore(
     """Show one slider per name and, below, the picture that `draw(ax, **values)` draws.
 
     A slider is (lowest, highest, start); three whole numbers make a slider of whole numbers.
-    `size`: of the picture in inches. The picture follows when a slider is let go. An error in
+    `size`: of the picture in inches. The picture follows when a slider is let go; for readers who
+    hear the page, its text is the first line of `draw`'s docstring and the values. An error in
     `draw` is written under the picture. Where nobody can move a slider (COURSE_STATIC=1, CI, no
     ipywidgets), one line says so.
     """
@@ -56,16 +59,19 @@ def slider_box(
     FigureCanvasAgg(figure)
     controls = {name: _slider(name, *numbers) for name, numbers in sliders.items()}
     width, height = (f"{round(DPI * inches)}px" for inches in size)
-    picture = ipywidgets.Image(format="png", layout={"width": width, "height": height})
+    picture = ipywidgets.HTML(layout={"width": width, "height": height})  # Image has no alt text
     message = ipywidgets.HTML()
+    title = (inspect.getdoc(getattr(draw, "func", draw)) or "Picture").splitlines()[0]
 
     def redraw(_change: object = None) -> None:
         start = time.perf_counter()
+        values = {name: control.value for name, control in controls.items()}
         try:
             figure.clear()  # color bars and all
             ax = figure.add_axes((0.02, 0.02, 0.96, 0.86))
-            draw(ax, **{name: control.value for name, control in controls.items()})
-            picture.value = _png(figure)
+            draw(ax, **values)
+            now = ", ".join(f"{name} = {value:g}" for name, value in values.items())
+            picture.value = _image(figure, alt=f"{title.removesuffix('.')}: {now}")
         except Exception as error:  # the page is where a learner will see it
             message.value = f"<pre>{html.escape(f'{type(error).__name__}: {error}')}</pre>"
         else:
@@ -84,10 +90,14 @@ def _slider(name: str, low: float, high: float, start: float) -> Any:
     kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
     step = 1 if whole else (high - low) / STEPS
     options = {"min": low, "max": high, "value": start, "step": step}
-    return kind(**options, description=name.replace("_", " "), continuous_update=False)
+    slider = kind(**options, description=name.replace("_", " "), continuous_update=False)
+    slider.tooltip = f"from {low:g} to {high:g}"  # ipywidgets 8 would say "null"
+    return slider
 
 
-def _png(figure: Figure) -> bytes:
+def _image(figure: Figure, alt: str) -> str:
     content = BytesIO()
     figure.savefig(content, format="png", dpi=DPI)
-    return content.getvalue()
+    source = "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
+    # decoded at once, or the old picture would give way to an empty place first
+    return f'<img src="{source}" alt="{html.escape(alt)}" decoding="sync" style="display: block">'

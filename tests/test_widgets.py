@@ -1,6 +1,9 @@
 """Demos: the picture follows the sliders, errors are seen, and nothing piles up."""
 
+import base64
+import re
 import sys
+from functools import partial
 
 import matplotlib.pyplot as plt
 import psutil
@@ -23,7 +26,8 @@ def box():
 
 
 def test_the_first_picture_is_there_before_any_slider_is_moved(box):
-    assert bytes(box.children[2].value[:4]) == b"\x89PNG"
+    source = re.search(r'src="data:image/png;base64,([^"]+)"', box.children[2].value)[1]
+    assert base64.b64decode(source).startswith(b"\x89PNG")
 
 
 def test_moving_a_slider_changes_the_picture_and_moving_back_restores_it(box):
@@ -33,6 +37,19 @@ def test_moving_a_slider_changes_the_picture_and_moving_back_restores_it(box):
     assert picture.value != first
     slider.value = 0.0
     assert picture.value == first
+
+
+def test_the_text_of_the_picture_is_what_draw_says_of_itself_and_the_values():
+    def draw(ax, x, y):
+        """Draw "x" & y.
+
+        More about it.
+        """
+
+    slider, picture, _ = slider_box(partial(draw, y=1), (1.0, 1.0), {"x": (0, 9, 3)}).children
+    assert 'alt="Draw &quot;x&quot; &amp; y: x = 3"' in picture.value
+    slider.value = 4
+    assert 'alt="Draw &quot;x&quot; &amp; y: x = 4"' in picture.value
 
 
 def test_sliders_wait_until_they_are_let_go_and_the_height_is_fixed(box):
