@@ -55,7 +55,9 @@ def slider_box(
     """The widget that `explore` displays: children are the sliders, the picture, a line of text."""
     import ipywidgets
 
-    figure = Figure(figsize=size, dpi=DPI, facecolor="white")  # unknown to pyplot: never to close
+    figure = Figure(  # unknown to pyplot: never to close
+        figsize=size, dpi=DPI, facecolor="white", layout="constrained"
+    )
     FigureCanvasAgg(figure)
     controls = {name: _slider(name, *numbers) for name, numbers in sliders.items()}
     width, height = (f"{round(DPI * inches)}px" for inches in size)
@@ -68,7 +70,7 @@ def slider_box(
         values = {name: control.value for name, control in controls.items()}
         try:
             figure.clear()  # color bars and all
-            ax = figure.add_axes((0.02, 0.02, 0.96, 0.86))
+            ax = figure.add_subplot()
             draw(ax, **values)
             now = ", ".join(f"{name} = {value:g}" for name, value in values.items())
             picture.value = _image(figure, alt=f"{title.removesuffix('.')}: {now}")
