@@ -17,6 +17,7 @@ COMMANDS = {
     "data": "fetch all data ahead of a class",
     "tidy": "put notebook files into their normal form, or check that they are",
     "judge": "train the classifier that judges samples anew",
+    "student": "make working copies that an update never overwrites",
     "stamp": "write the address of the course into badges and setup cells",
     "questions": "write the question bank as a file that Moodle imports",
 }
