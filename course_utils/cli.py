@@ -18,6 +18,7 @@ COMMANDS = {
     "tidy": "put notebook files into their normal form, or check that they are",
     "judge": "train the classifier that judges samples anew",
     "student": "make working copies that an update never overwrites",
+    "assignment": "turn the exercises of a lesson into an assignment for nbgrader",
     "stamp": "write the address of the course into badges and setup cells",
     "questions": "write the question bank as a file that Moodle imports",
 }
