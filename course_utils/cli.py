@@ -19,6 +19,7 @@ COMMANDS = {
     "judge": "train the classifier that judges samples anew",
     "student": "make working copies that an update never overwrites",
     "assignment": "turn the exercises of a lesson into an assignment for nbgrader",
+    "slides": "turn lessons into slides, one file each, for a projector without network",
     "stamp": "write the address of the course into badges and setup cells",
     "questions": "write the question bank as a file that Moodle imports",
 }

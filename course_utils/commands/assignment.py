@@ -30,10 +30,23 @@ from course_utils.commands.student import chosen_lessons, usable
 from course_utils.commands.tidy import KERNEL
 
 CONFIG = """# Settings of nbgrader for this folder; written once, yours to change.
+import os
+
+from nbgrader import preprocessors
+
+from course_utils.commands.submission import MendCells
+
+os.environ["COURSE_PROGRESS"] = os.devnull  # answers of students are not the teacher's progress
 c = get_config()  # noqa: F821
 
+c.Autograde.sanitize_preprocessors = [
+    preprocessors.ClearOutput,
+    MendCells,  # deleted, copied and moved cells
+    preprocessors.OverwriteKernelspec,
+    preprocessors.OverwriteCells,
+    preprocessors.CheckCellMetadata,
+]
 c.ClearSolutions.code_stub = {"python": ""}  # the exercises bring stubs of their own
-c.ClearSolutions.enforce_metadata = True
 c.Execute.timeout = 60  # seconds a cell; then it is stopped and the next one runs
 c.Execute.startup_timeout = 180  # seconds for the kernel to start on a busy machine
 c.Execute.iopub_timeout = 30
@@ -43,11 +56,10 @@ c.Execute.error_on_timeout = {
     "traceback": ["stopped after 60 seconds: is there a loop without an end?"],
 }
 """
-RULES = (
-    "Write your answers in place of `...`, run the cells, and save. The check below each answer says "
-    "*correct*, *not yet* with a hint, or *not started*.\n\n"
-    "Leave the cells of the exercises where they are. You may add cells of your own."
-)
+RULES = """Write your answers in place of `...`, run the cells, and save. The check below each
+answer says *correct*, *not yet* with a hint, or *not started*.
+
+You may add cells of your own. If you copy the cell of an exercise, the last copy counts."""
 SOLUTION = "{stub}\n### BEGIN SOLUTION\n{solution}\n### END SOLUTION\n\n{check};"
 GRADE = """# This cell is graded: here the check is called again, by the teacher.
 ### BEGIN HIDDEN TESTS
