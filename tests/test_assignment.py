@@ -148,7 +148,6 @@ def nbgrader(folder: Path, *words: str) -> str:
 
 @pytest.mark.notebooks
 def test_nbgrader_gives_all_points_to_right_answers_and_fewer_to_wrong_ones(tmp_path):
-    pytest.importorskip("nbgrader")
     from nbgrader.api import Gradebook
 
     assert course("assignment", LIGHT, tmp_path).returncode == 0

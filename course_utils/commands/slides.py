@@ -1,8 +1,9 @@
 """Turn lessons into slides: one HTML file each, which needs no network and no other file.
 
-A section of the lesson becomes some slides: its text, its code, then what the code showed, so that
-a class can predict first. Setup, imports and the cells to be filled in are left out. Keys: arrows,
-space or a clicker; Home, End; f for the full screen. To get a PDF, print the page.
+A section of the lesson becomes some slides: its text, its code, what the code showed, and the
+sentence that reads the figure. Short results and that sentence appear at the next key, so that a
+class can predict first. Setup, imports and cells to be filled in are left out. Keys: arrows, space
+or a clicker; Home, End; f for the full screen. For a PDF, print the page.
 
 examples:
   python -m course_utils slides                      all lessons, into build/slides
@@ -31,7 +32,9 @@ PAGE = Path(__file__).with_suffix(".html")
 LINES = 15.0  # of text that fill a slide
 CODE_LINES = 22
 LETTERS = 92  # in a line of text
-FIGURE_LINES = 10.0
+FIGURE_LINES = 9.0
+CAPTION_LINES = 5  # a longer text gets a slide of its own
+FIGURE = 'class="figure"'
 BADGE = re.compile(r"^\[!\[[^\]]*\]\([^)]*\)\]\([^)]*\)\n*", re.MULTILINE)
 LDOTS = re.compile(r"\\dots(?![a-zA-Z])")  # the only command that docutils lacks
 BAR = re.compile(r"\d%\|")  # a progress bar that has ended
@@ -64,7 +67,8 @@ def page(first_cell: str, made: list[tuple[str, str]]) -> str:
     """The whole HTML page of slides, each a heading and a body in HTML."""
     title = html.escape(first_cell.splitlines()[0].lstrip("# "))
     sections = [
-        f"<section>{f'<header>{heading}</header>' if heading else ''}<article>{body}</article>"
+        f"<section>{f'<header>{heading}</header>' if heading else ''}"
+        f"<article{' class=shown' if FIGURE in body else ''}>{body}</article>"
         f"<footer><span>{title}</span><span>{number} / {len(made)}</span></footer></section>"
         for number, (heading, body) in enumerate(made, 1)
     ]
@@ -82,9 +86,11 @@ def slides(lesson: NotebookNode) -> list[tuple[str, str]]:
         if cell.cell_type == "markdown":
             pictures = cell.get("attachments", {})
             for part in _sections(BADGE.sub("", cell.source)):
-                if match := re.match(r"## +(.*)\n*", part):
-                    heading, part = _markdown(match[1], {}, inline=True), part[match.end() :]
+                if match := re.match(r"## .*\n*", part):
+                    heading, part = _heading(match[0]), part[match.end() :]
                 blocks = [(_height(block), block) for block in _blocks(part)]
+                if not match and made and FIGURE in made[-1][1] and blocks[0][0] < CAPTION_LINES:
+                    made[-1] = (heading, made[-1][1] + _later(_markdown(blocks.pop(0)[1], {})))
                 for text in _packed(blocks, LINES, "\n\n"):
                     made.append((heading, _markdown(text, pictures)))
         elif not _left_out(cell):
@@ -110,9 +116,14 @@ def _code_slides(cell: NotebookNode, heading: str) -> list[str]:
     ]
     shown = list(_outputs(cell, heading))
     lines = sum(height for height, _ in blocks + shown)
-    if len(parts) == len(shown) == 1 and lines <= CODE_LINES and 'class="output"' in shown[0][1]:
-        return [f'{parts[0]}<div class="later">{shown[0][1]}</div>']
-    return parts + [f'<div class="shown">{body}</div>' for body in _packed(shown, LINES, "")]
+    if len(parts) == len(shown) == 1 and lines <= CODE_LINES and FIGURE not in shown[0][1]:
+        return [parts[0] + _later(shown[0][1])]
+    return parts + _packed(shown, LINES, "")
+
+
+def _later(body: str) -> str:
+    """What appears on a slide at the next key: a class predicts first."""
+    return f'<div class="later">{body}</div>'
 
 
 def _code_blocks(source: str) -> list[tuple[float, str]]:
@@ -160,7 +171,7 @@ def _blocks(text: str) -> list[str]:
     blocks = [block for block in re.split(r"\n\s*\n", text) if block.strip()]
     joined: list[str] = []
     for block in blocks:
-        if joined and (joined[-1].startswith("#") or block.startswith("$$")):
+        if joined and (re.fullmatch("#.*", joined[-1]) or block.startswith("$$")):
             joined[-1] += "\n\n" + block
         else:
             joined.append(block)
@@ -170,7 +181,7 @@ def _blocks(text: str) -> list[str]:
 def _height(block: str) -> float:
     """About how many lines of a slide a block of markdown fills."""
     if block.lstrip().startswith("!["):
-        return FIGURE_LINES + 2
+        return FIGURE_LINES
     plain = re.sub(r"\\\\[a-zA-Z]+", "x", re.sub(r"[{}$*`]", "", block))  # about what is drawn
     lines = sum(math.ceil(len(row) / LETTERS) for row in plain.splitlines())
     return lines + 0.5 + 1.5 * block.startswith("#") + 2 * block.count("\n$$")
@@ -194,7 +205,7 @@ def _outputs(cell: NotebookNode, heading: str) -> Iterator[tuple[float, str]]:
         text = ""
         if picture:
             source = f"data:image/png;base64,{picture.strip()}"
-            yield FIGURE_LINES, f'<img class="figure" alt="Figure: {alt}" src="{source}">'
+            yield FIGURE_LINES, f'<img {FIGURE} alt="Figure: {alt}" src="{source}">'
 
 
 class _Renderer(IPythonRenderer):
@@ -218,8 +229,12 @@ def mathml(tex: str, block: bool) -> str:
         raise ValueError(f"the formula {tex.strip()!r} cannot be drawn: {error}") from None
 
 
-def _markdown(text: str, pictures: dict, inline: bool = False) -> str:
-    """Markdown -> HTML; a single line without the <p> around it if `inline`."""
+def _heading(text: str) -> str:
+    """A heading of level 2 -> the HTML inside it."""
+    return re.sub(r"</?h2[^>]*>", "", _markdown(text, {}))
+
+
+def _markdown(text: str, pictures: dict) -> str:
+    """Markdown -> HTML, its attached pictures inside."""
     renderer = _Renderer(escape=False, attachments=pictures, exclude_anchor_links=True)
-    made = MarkdownWithMath(renderer=renderer).render(text).strip()
-    return made.removeprefix("<p>").removesuffix("</p>") if inline else made
+    return MarkdownWithMath(renderer=renderer).render(text).strip()
