@@ -9,7 +9,7 @@ from small_notebooks import course
 from course_utils.commands.notebook import lessons, read, setup_cell
 from course_utils.commands.slides import mathml, page, slides
 
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PIXEL = "iVBORw0KGgo="  # never decoded here
 FIGURE = new_output("display_data", data={"image/png": PIXEL, "text/plain": "<Figure>"})
 CLASS = '''class Long:
     """Two lines,
@@ -45,7 +45,9 @@ def lesson():
 def test_sections_become_slides_without_setup_imports_badge_and_stubs(lesson):
     made = slides(lesson)
     headings = [text_of(heading) for heading, _ in made]
-    assert [h for i, h in enumerate(headings) if h not in headings[:i]][0::2] == ["", "2. More"]
+    assert headings[0] == "" and headings[1].startswith("1. Idea of")
+    assert made[1][0].count("<math") == 1
+    assert headings[-1] == "2. More"
     assert text_of(made[0][1]).split() == "01 · One A promise.".split()
     everything = "".join(body for _, body in made)
     assert not any(word in everything for word in ("Setup", "pathlib", "Colab", "answer"))
@@ -74,6 +76,16 @@ def test_progress_bars_are_left_out(lesson):
     assert "loss 3" in slides(lesson)[1][1] and "100%" not in slides(lesson)[1][1]
 
 
+@pytest.mark.parametrize("half", [r"\tfrac12 x", r"\frac1{2}x", r"\frac{1}2 x", r"\dfrac{1}{2}x"])
+def test_a_half_is_a_half_with_and_without_braces(half):
+    drawn = re.sub(r"\s+|<math[^>]*>", "", mathml(half, block=False))
+    assert re.search(r"<mfrac[^>]*><mn>1</mn><mn>2</mn></mfrac><mi>x</mi>", drawn)
+
+
+def test_the_name_of_a_function_is_an_operator_with_space_around_it():
+    assert re.search(r"<mo [^>]*space[^>]*>ln</mo>", mathml(r"p \ln x", block=False))
+
+
 def test_a_formula_that_cannot_be_drawn_is_named():
     assert "<mfrac>" in mathml(r"\frac{1}{2}", block=True)
     with pytest.raises(ValueError, match=r"\\nosuchthing"):
@@ -85,21 +97,14 @@ def test_every_lesson_keeps_its_figures_and_formulas_and_fetches_nothing(path):
     lesson = read(path)
     made = slides(lesson)
     text = page(lesson.cells[0].source, made)
-    figures = [
-        o for c in lesson.cells for o in c.get("outputs", []) if "image/png" in o.get("data", {})
-    ]
-    assert text.count('class="figure"') - 0 == len(figures)
-    formulas = re.findall(
-        r"\$\$.+?\$\$|(?<!`)\$[^$\n]+?\$",
-        "\n".join(c.source for c in lesson.cells if c.cell_type == "markdown"),
-        re.DOTALL,
-    )
-    assert abs(text.count("<math") - len(formulas)) <= 0
-    assert not re.search(r'(?:src|href)="(?!data:|https://|#)', text)
-    assert not re.search(r'<(?:script|link|img)[^>]*(?:src|href)="http', text)
-    assert "attachment:" not in text and "$" not in re.sub(
-        r"<pre.*?</pre>|<script>.*", "", text, flags=re.DOTALL
-    )
+    shown = [output for cell in lesson.cells for output in cell.get("outputs", [])]
+    figures = [output for output in shown if "image/png" in output.get("data", {})]
+    assert text.count('class="figure"') == len(figures)
+    prose = "\n".join(cell.source for cell in lesson.cells if cell.cell_type == "markdown")
+    formulas = re.findall(r"\$\$.+?\$\$|\$[^$\n]+?\$", prose, re.DOTALL)
+    assert text.count("<math") == len(formulas)
+    assert "$" not in re.sub(r"<pre.*?</pre>|<style>.*?</style>|<script>.*", "", text, flags=re.S)
+    assert not re.search(r'<(?:script|link|img)[^>]*(?:src|href)="(?!data:)', text)
 
 
 def test_the_command_writes_one_page_a_lesson(tmp_path):

@@ -35,8 +35,10 @@ LETTERS = 92  # in a line of text
 FIGURE_LINES = 9.0
 CAPTION_LINES = 5  # a longer text gets a slide of its own
 FIGURE = 'class="figure"'
+LATER = '<div class="later">'
 BADGE = re.compile(r"^\[!\[[^\]]*\]\([^)]*\)\]\([^)]*\)\n*", re.MULTILINE)
-LDOTS = re.compile(r"\\dots(?![a-zA-Z])")  # the only command that docutils lacks
+FRACTION = re.compile(r"(\\[dt]?frac(?:\{[^{}]*\})?)\s*(\w)")  # an argument without braces
+NAME = re.compile(r"<mi>([A-Za-z]{2,})</mi>")  # ln, KL, softmax
 BAR = re.compile(r"\d%\|")  # a progress bar that has ended
 CODE = HtmlFormatter(style="default", cssclass="code", nobackground=True)
 
@@ -89,7 +91,8 @@ def slides(lesson: NotebookNode) -> list[tuple[str, str]]:
                 if match := re.match(r"## .*\n*", part):
                     heading, part = _heading(match[0]), part[match.end() :]
                 blocks = [(_height(block), block) for block in _blocks(part)]
-                if not match and made and FIGURE in made[-1][1] and blocks[0][0] < CAPTION_LINES:
+                result = made and (FIGURE in made[-1][1] or LATER in made[-1][1])
+                if result and not match and blocks[0][0] < CAPTION_LINES:
                     made[-1] = (heading, made[-1][1] + _later(_markdown(blocks.pop(0)[1], {})))
                 for text in _packed(blocks, LINES, "\n\n"):
                     made.append((heading, _markdown(text, pictures)))
@@ -123,7 +126,7 @@ def _code_slides(cell: NotebookNode, heading: str) -> list[str]:
 
 def _later(body: str) -> str:
     """What appears on a slide at the next key: a class predicts first."""
-    return f'<div class="later">{body}</div>'
+    return f"{LATER}{body}</div>"
 
 
 def _code_blocks(source: str) -> list[tuple[float, str]]:
@@ -219,14 +222,22 @@ class _Renderer(IPythonRenderer):
 
 
 def mathml(tex: str, block: bool) -> str:
-    """LaTeX -> MathML; ValueError on a command that docutils does not know."""
+    """LaTeX -> MathML; ValueError on a command that docutils does not know.
+
+    Three things that docutils does otherwise than LaTeX are mended: `\\tfrac12` is a half (not 12
+    over what follows), the names of functions have a space around them, and `\\dots` exists.
+    """
     from docutils.utils.math import MathError
     from docutils.utils.math.latex2mathml import tex2mathml
 
+    for _ in range(2):  # the numerator, then the denominator
+        tex = FRACTION.sub(r"\1{\2}", tex)
+    tex = re.sub(r"\\dots(?![a-zA-Z])", r"\\ldots", tex).strip()
     try:
-        return tex2mathml(LDOTS.sub(r"\\ldots", tex).strip(), as_block=block)
+        made = tex2mathml(tex, as_block=block)
     except MathError as error:
-        raise ValueError(f"the formula {tex.strip()!r} cannot be drawn: {error}") from None
+        raise ValueError(f"the formula {tex!r} cannot be drawn: {error}") from None
+    return NAME.sub(r'<mo lspace="0.17em" rspace="0.17em">\1</mo>', made)
 
 
 def _heading(text: str) -> str:
