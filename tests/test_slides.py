@@ -11,13 +11,9 @@ from course_utils.commands.slides import mathml, page, slides
 
 PIXEL = "iVBORw0KGgo="  # never decoded here
 FIGURE = new_output("display_data", data={"image/png": PIXEL, "text/plain": "<Figure>"})
-CLASS = '''class Long:
-    """Two lines,
-
-    and a blank line between them.
-    """
-
-''' + "\n\n".join(f"    def method_{i}(self):\n        return {i}" for i in range(12))
+TEXT = "\n\n".join(f"    Line {i}." for i in range(13))
+METHODS = "\n\n".join(f"    def method_{i}(self):\n        return {i}" for i in range(12))
+CLASS = f'class Long:\n    """Text of 26 lines.\n\n{TEXT}\n    """\n\n{METHODS}'
 
 
 def text_of(body):
@@ -61,13 +57,12 @@ def test_a_short_result_and_the_sentence_of_a_figure_come_later(lesson):
     assert "The curve falls." in later
 
 
-def test_long_code_is_cut_between_definitions_and_complete(lesson):
-    parts = [text_of(body) for _, body in slides(lesson) if "Long" in body or "method_" in body]
-    assert len(parts) == 2
-    assert [word for part in parts for word in part.split()][0] == "class"
-    assert all(f"return {i}" in "".join(parts) for i in range(12))
-    assert "between them" in parts[0]
+def test_long_code_is_cut_between_definitions_never_in_a_text_and_complete(lesson):
+    parts = [text_of(body) for _, body in slides(lesson) if "Line" in body or "method_" in body]
+    assert len(parts) == 3
+    assert "Line 0." in parts[0] and "Line 12." in parts[0]
     assert all(part.strip("\n").startswith(("class", "    def")) for part in parts)
+    assert all(f"return {i}" in "".join(parts) for i in range(12))
 
 
 def test_progress_bars_are_left_out(lesson):

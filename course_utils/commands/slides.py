@@ -37,7 +37,7 @@ CAPTION_LINES = 5  # a longer text gets a slide of its own
 FIGURE = 'class="figure"'
 LATER = '<div class="later">'
 BADGE = re.compile(r"^\[!\[[^\]]*\]\([^)]*\)\]\([^)]*\)\n*", re.MULTILINE)
-FRACTION = re.compile(r"(\\[dt]?frac(?:\{[^{}]*\})?)\s*(\w)")  # an argument without braces
+FRACTION = re.compile(r"(\\[dt]?frac)\s*(\w)")  # a numerator without braces
 NAME = re.compile(r"<mi>([A-Za-z]{2,})</mi>")  # ln, KL, softmax
 BAR = re.compile(r"\d%\|")  # a progress bar that has ended
 CODE = HtmlFormatter(style="default", cssclass="code", nobackground=True)
@@ -230,8 +230,7 @@ def mathml(tex: str, block: bool) -> str:
     from docutils.utils.math import MathError
     from docutils.utils.math.latex2mathml import tex2mathml
 
-    for _ in range(2):  # the numerator, then the denominator
-        tex = FRACTION.sub(r"\1{\2}", tex)
+    tex = FRACTION.sub(r"\1{\2}", tex)
     tex = re.sub(r"\\dots(?![a-zA-Z])", r"\\ldots", tex).strip()
     try:
         made = tex2mathml(tex, as_block=block)
