@@ -58,7 +58,9 @@ def main(options: argparse.Namespace) -> int:
             path = options.output / f"{lesson.stem}.html"
             write_atomically(path, page(read(lesson).cells[0].source, made))
             print(f"{path}: {len(made)} slides")
-    except (ValueError, ImportError) as error:
+    except ImportError as error:
+        raise UsageError(f"{error}; python -m pip install -e '.[class]' brings it") from None
+    except ValueError as error:
         raise UsageError(error) from None
     except OSError as error:
         raise UsageError(f"cannot write to {options.output}: {error.strerror or error}") from None
