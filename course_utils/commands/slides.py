@@ -187,7 +187,7 @@ def _height(block: str) -> float:
     """About how many lines of a slide a block of markdown fills."""
     if block.lstrip().startswith("!["):
         return FIGURE_LINES
-    plain = re.sub(r"\\\\[a-zA-Z]+", "x", re.sub(r"[{}$*`]", "", block))  # about what is drawn
+    plain = re.sub(r"\\[a-zA-Z]+", "x", re.sub(r"[{}$*`]", "", block))  # about what is drawn
     lines = sum(math.ceil(len(row) / LETTERS) for row in plain.splitlines())
     return lines + 0.5 + 1.5 * block.startswith("#") + 2 * block.count("\n$$")
 
