@@ -1,5 +1,6 @@
 """Slides: nothing of a lesson is lost or cut, nothing is fetched, formulas are drawn."""
 
+import html
 import re
 
 import pytest
@@ -94,7 +95,9 @@ def test_every_lesson_keeps_its_figures_and_formulas_and_fetches_nothing(path):
     text = page(lesson.cells[0].source, made)
     shown = [output for cell in lesson.cells for output in cell.get("outputs", [])]
     figures = [output for output in shown if "image/png" in output.get("data", {})]
-    assert text.count('class="figure"') == len(figures)
+    words = [output.metadata["image/png"]["alt"] for output in figures]
+    made_words = re.findall(r'class="figure" alt="([^"]*)"', text)
+    assert [html.unescape(alt) for alt in made_words] == words
     prose = "\n".join(cell.source for cell in lesson.cells if cell.cell_type == "markdown")
     formulas = re.findall(r"\$\$.+?\$\$|\$[^$\n]+?\$", prose, re.DOTALL)
     assert text.count("<math") == len(formulas)

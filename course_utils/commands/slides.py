@@ -101,7 +101,7 @@ def slides(lesson: NotebookNode) -> list[tuple[str, str]]:
         elif not _left_out(cell):
             if "parameters" in cell.metadata.get("tags", []):
                 heading = "Parameters"
-            made += [(heading, body) for body in _code_slides(cell, heading)]
+            made += [(heading, body) for body in _code_slides(cell)]
     return made
 
 
@@ -112,14 +112,14 @@ def _left_out(cell: NotebookNode) -> bool:
     return all(isinstance(x, ast.Import | ast.ImportFrom) for x in ast.parse(cell.source).body)
 
 
-def _code_slides(cell: NotebookNode, heading: str) -> list[str]:
+def _code_slides(cell: NotebookNode) -> list[str]:
     """The code; what it showed, on the same slide (but later) if both are short, else after it."""
     blocks = _code_blocks(cell.source)
     parts = [
         highlight(code, PythonLexer(stripnl=False), CODE)
         for code in _packed(blocks, CODE_LINES, "\n\n")
     ]
-    shown = list(_outputs(cell, heading))
+    shown = list(_outputs(cell))
     lines = sum(height for height, _ in blocks + shown)
     if len(parts) == len(shown) == 1 and lines <= CODE_LINES and FIGURE not in shown[0][1]:
         return [parts[0] + _later(shown[0][1])]
@@ -192,10 +192,9 @@ def _height(block: str) -> float:
     return lines + 0.5 + 1.5 * block.startswith("#") + 2 * block.count("\n$$")
 
 
-def _outputs(cell: NotebookNode, heading: str) -> Iterator[tuple[float, str]]:
+def _outputs(cell: NotebookNode) -> Iterator[tuple[float, str]]:
     """What the cell showed: (height, HTML) of texts and figures, neighbouring texts as one."""
     text = ""
-    alt = html.escape(re.sub(r"<[^>]*>", "", heading), quote=True)
     for output in [*cell.outputs, None]:
         picture = output.get("data", {}).get("image/png") if output else None
         if output and not picture:
@@ -209,8 +208,9 @@ def _outputs(cell: NotebookNode, heading: str) -> Iterator[tuple[float, str]]:
             yield 0.8 * len(lines[at : at + 20]), f'<pre class="output">{some}</pre>'
         text = ""
         if picture:
+            words = output.metadata.get("image/png", {}).get("alt", "")
             source = f"data:image/png;base64,{picture.strip()}"
-            yield FIGURE_LINES, f'<img {FIGURE} alt="Figure: {alt}" src="{source}">'
+            yield FIGURE_LINES, f'<img {FIGURE} alt="{html.escape(words)}" src="{source}">'
 
 
 class _Renderer(IPythonRenderer):
