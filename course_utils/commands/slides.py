@@ -121,7 +121,8 @@ def _code_slides(cell: NotebookNode) -> list[str]:
     ]
     shown = list(_outputs(cell))
     lines = sum(height for height, _ in blocks + shown)
-    if len(parts) == len(shown) == 1 and lines <= CODE_LINES and FIGURE not in shown[0][1]:
+    fits = lines + CAPTION_LINES <= CODE_LINES  # a sentence may come below
+    if len(parts) == len(shown) == 1 and fits and FIGURE not in shown[0][1]:
         return [parts[0] + _later(shown[0][1])]
     return parts + _packed(shown, LINES, "")
 
