@@ -217,14 +217,69 @@ def accept_or_redraw(
     if u * q.gather(1, guess) < p.gather(1, guess):
         return True, guess
     rest = (p - q).clamp(min=0)
-    return False, draw_token(
-        rest if rest.sum() > 0 else p, generator
-    )  # the sum is 0 by rounding only
+    rest = rest if rest.sum() > 0 else p  # the sum is 0 by rounding only
+    return False, draw_token(rest, generator)
 
 
 def forget_last(memory: list, n: int) -> list:
     """A KV cache without its last n places: each tensor (B, N, S, D) -> (B, N, S - n, D)."""
     return [tuple(part[:, :, : part.shape[2] - n] for part in layer) for layer in memory]
+
+
+def read_on(extend: Extend, tokens: Tensor, memory: object) -> tuple[Tensor, object]:
+    return read_prompt(extend, tokens) if memory is None else extend(tokens, memory)
+
+
+def probabilities(logits: Tensor, seen: Tensor, adjust: Adjust | None) -> Tensor:
+    """(B, V) -> (B, V), after `adjust`."""
+    return (logits if adjust is None else adjust(logits, seen)).softmax(dim=1)
+
+
+def write_guesses(
+    draft: Extend,
+    text: Tensor,
+    n: int,
+    memory: object,
+    read: int,
+    generator: torch.Generator,
+    adjust: Adjust | None,
+) -> tuple[Tensor, list[Tensor], list[object]]:
+    """The draft writes n guesses after a text (1, T), of which its memory holds `read` tokens.
+
+    -> text and guesses (1, T + n), the draft's probabilities of each (1, V), its memory after each
+    call: the i-th, counted from 0, has read T + i tokens.
+    """
+    qs, memories = [], []
+    for _ in range(n):
+        logits, memory = read_on(draft, text[:, read:], memory)
+        read = text.shape[1]
+        qs.append(probabilities(logits[:, -1], text, adjust))
+        memories.append(memory)
+        text = torch.cat([text, draw_token(qs[-1], generator)], dim=1)
+    return text, qs, memories
+
+
+def judge_guesses(
+    logits: Tensor,
+    text: Tensor,
+    qs: list[Tensor],
+    generator: torch.Generator,
+    adjust: Adjust | None,
+) -> tuple[Tensor, int]:
+    """Keep the guesses at the end of a text up to the first wrong one, and add a token.
+
+    Logits of the large model (1, G + 1, V), text and G guesses (1, T + G), the draft's
+    probabilities -> the text (1, T + stay + 1), how many guesses stay.
+    """
+    start = text.shape[1] - len(qs)
+    for i, q in enumerate(qs):
+        before, guess = text[:, : start + i], text[:, start + i, None]
+        p = probabilities(logits[:, i], before, adjust)
+        stays, token = accept_or_redraw(guess, p, q, generator)
+        if not stays:
+            return torch.cat([before, token], dim=1), i
+    p = probabilities(logits[:, -1], text, adjust)  # all stay: one token more for nothing
+    return torch.cat([text, draw_token(p, generator)], dim=1), len(qs)
 
 
 @torch.no_grad()
@@ -249,39 +304,14 @@ def speculate(
         raise ValueError(f"{len(prompt)} prompts, guesses={guesses}; give 1, and 1 guess or more")
     text, calls, end = prompt, 0, prompt.shape[1] + n
     memory, old, read, draft_read = None, None, 0, 0  # both models, tokens they have read
-    while text.shape[1] < end:
-        size, tried, memories, qs = text.shape[1], text, [old], []
-        for _ in range(min(guesses, end - size - 1)):
-            unread = tried[:, draft_read:]
-            logits, old = read_on(draft, unread, old)
-            qs.append(probabilities(logits[:, -1], tried, adjust))
-            memories.append(old)
-            draft_read = tried.shape[1]
-            tried = torch.cat([tried, draw_token(qs[-1], generator)], dim=1)
+    while (size := text.shape[1]) < end:
+        count = min(guesses, end - size - 1)
+        tried, qs, memories = write_guesses(draft, text, count, old, draft_read, generator, adjust)
         logits, memory = read_on(extend, tried[:, read:], memory)
         calls += 1
-        logits = logits[:, -len(qs) - 1 :]  # (1, guesses + 1, V)
-        for i in range(len(qs) + 1):
-            p = probabilities(logits[:, i], text, adjust)
-            if i == len(qs):  # all guesses stayed: one token more for nothing
-                stays, token = False, draw_token(p, generator)
-            else:
-                guess = tried[:, size + i : size + i + 1]
-                stays, token = accept_or_redraw(guess, p, qs[i], generator)
-            text = torch.cat([text, token], dim=1)
-            if not stays:
-                break
-        wrong = len(qs) - i
-        memory, read = forget(memory, wrong), size + i
-        if qs:  # memories[i + 1] has read i of the guesses
-            old, draft_read = memories[min(i + 1, len(qs))], size + min(i, len(qs) - 1)
+        text, stay = judge_guesses(logits[:, -count - 1 :], tried, qs, generator, adjust)
+        memory, read = forget(memory, count - stay), size + stay
+        if qs:  # the draft has read no guess that was rejected, and never the last one
+            draft_read = size + min(stay, count - 1)
+            old = memories[draft_read - size]
     return text[:, -n:], calls
-
-
-def read_on(extend: Extend, tokens: Tensor, memory: object) -> tuple[Tensor, object]:
-    return read_prompt(extend, tokens) if memory is None else extend(tokens, memory)
-
-
-def probabilities(logits: Tensor, seen: Tensor, adjust: Adjust | None) -> Tensor:
-    """(B, V) -> (B, V), after `adjust`."""
-    return (logits if adjust is None else adjust(logits, seen)).softmax(dim=1)
