@@ -94,7 +94,8 @@ def _slider(name: str, low: float, high: float, start: float) -> Any:
     kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
     step = 1 if whole else (high - low) / STEPS
     options = {"min": low, "max": high, "value": start, "step": step}
-    options["style"] = {"handle_color": KNOB}
+    options["style"] = {"handle_color": KNOB, "description_width": "110px"}  # "temperature" fits
+    options["layout"] = {"width": "350px"}
     slider = kind(**options, description=name.replace("_", " "), continuous_update=False)
     slider.tooltip = f"from {low:g} to {high:g}"  # ipywidgets 8 would say "null"
     return slider

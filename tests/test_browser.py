@@ -136,8 +136,10 @@ CUT_OFF = """box => {
   const page = box.closest('.jp-OutputArea').getBoundingClientRect();
   const parts = [...box.children].map(part => part.querySelector('img') ?? part);
   const places = parts.map(part => part.getBoundingClientRect());
+  const names = [...box.querySelectorAll('label')].filter(name => name.offsetParent);
   return places.filter((place, i) =>
-    place.right > page.right || place.bottom > (places[i + 1]?.top ?? page.bottom));
+    place.right > page.right || place.bottom > (places[i + 1]?.top ?? page.bottom),
+  ).concat(names.filter(name => name.scrollWidth > name.clientWidth).map(name => name.innerText));
 }"""
 
 
