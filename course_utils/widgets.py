@@ -14,11 +14,13 @@ from importlib.util import find_spec
 from io import BytesIO
 from typing import Any
 
+import matplotlib.pyplot as plt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 STEPS = 40  # positions of a slider of real numbers
 DPI = 96  # pixels per inch
+KNOB = "#0072B2"  # stands out on a white page and on a dark one; the default is white
 
 
 def explore(
@@ -31,9 +33,11 @@ def explore(
     A slider is (lowest, highest, start); three whole numbers make a slider of whole numbers.
     `size`: of the picture in inches. The picture follows when a slider is let go; for readers who
     hear the page, its text is the first line of `draw`'s docstring and the values. An error in
-    `draw` is written under the picture. Where nobody can move a slider (COURSE_STATIC=1, CI, no
-    ipywidgets), one line says so.
+    `draw` is written under the picture. What the cell drew before stands above the sliders. Where
+    nobody can move a slider (COURSE_STATIC=1, CI, no ipywidgets), one line says so.
     """
+    if plt.get_fignums():
+        plt.show()  # what the cell has drawn so far, or it would follow the sliders
     ranges = [f"{name} from {low:g} to {high:g}" for name, (low, high, _) in sliders.items()]
     names = ", ".join(ranges)
     if os.environ.get("COURSE_STATIC") == "1" or os.environ.get("CI"):
@@ -92,6 +96,8 @@ def _slider(name: str, low: float, high: float, start: float) -> Any:
     kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
     step = 1 if whole else (high - low) / STEPS
     options = {"min": low, "max": high, "value": start, "step": step}
+    options["style"] = {"handle_color": KNOB, "description_width": "110px"}  # "temperature" fits
+    options["layout"] = {"width": "350px"}
     slider = kind(**options, description=name.replace("_", " "), continuous_update=False)
     slider.tooltip = f"from {low:g} to {high:g}"  # ipywidgets 8 would say "null"
     return slider

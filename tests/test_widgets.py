@@ -1,7 +1,9 @@
 """Demos: the picture follows the sliders, errors are seen, and nothing piles up."""
 
 import base64
+import os
 import re
+import subprocess
 import sys
 from functools import partial
 
@@ -9,6 +11,7 @@ import matplotlib.pyplot as plt
 import psutil
 import pytest
 import torch
+from small_notebooks import ROOT
 
 from course_utils import widgets
 from course_utils.widgets import explore, slider_box
@@ -122,6 +125,23 @@ def test_where_somebody_can_move_them_the_box_is_displayed(monkeypatch, capsys):
     monkeypatch.delenv("COURSE_STATIC", raising=False)
     explore(draw_gradient, x=(0.0, 1.0, 0.5), y=(0.0, 1.0, 0.5))
     assert "VBox" in capsys.readouterr().out  # what display shows outside a notebook
+
+
+SHOW_FIRST = """
+from IPython.core.interactiveshell import InteractiveShell
+cell = "import matplotlib.pyplot as plt; from course_utils.widgets import explore; "
+cell += "plt.figure(); explore(lambda ax, x: None, x=(0.0, 1.0, 0.5))"
+InteractiveShell.instance().run_cell(cell).raise_error()
+"""
+
+
+def test_what_the_cell_drew_before_is_shown_above_the_sliders():
+    settings = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    settings |= {"COURSE_STATIC": "1"}
+    words = subprocess.run(
+        [sys.executable, "-c", SHOW_FIRST], cwd=ROOT, env=settings, capture_output=True, text=True
+    ).stdout
+    assert 0 <= words.index("<Figure") < words.index("Sliders")
 
 
 def test_axes_that_draw_adds_do_not_pile_up():
