@@ -1,11 +1,11 @@
 """Build the readable course as a static site: python docs/build.py [FOLDER]
 
-Sphinx wants all its sources in one folder. So we first lay them out in `FOLDER-source`: the pages of
-docs/ at the top, and the notebooks, figures and README as they lie in the repository. No notebook
-is executed: the site shows the outputs that are committed. The layout of the sources is also what
-the links are resolved against, see `site_links` in pages.py.
+Sphinx wants all its sources in one folder. So we first lay them out in `FOLDER-source`: the pages
+of docs/ at the top, a page for every file of `course_utils`, and the notebooks, figures and README
+as they lie in the repository. No notebook is executed: the site shows the committed outputs.
 """
 
+import ast
 import shutil
 import sys
 from pathlib import Path
@@ -14,7 +14,16 @@ from sphinx.cmd.build import main as sphinx
 
 DOCS = Path(__file__).parent.resolve()
 ROOT = DOCS.parent
+PACKAGE = ROOT / "course_utils"
 AS_THEY_LIE = ("notebooks", "figures", "README.md", "CHANGELOG.md", "CONTRIBUTING.md")
+API = {  # heading of the list on the page of the package: the files below it
+    "The training atom, numbers and pictures": "*.py",
+    "Data": "data/*.py",
+    "Models, one file a lesson": "models/*.py",
+    "Checks of the exercises": "exercises/*.py",
+    "The command line": "commands/*.py",
+}
+TOCTREE = ("", "```{toctree}", ":hidden:", "")
 API_PAGE = """# {title}
 
 ```{{eval-rst}}
@@ -35,12 +44,23 @@ def lay_out(source: Path) -> None:
             shutil.copytree(ROOT / name, source / name, ignore=waste)
         else:
             shutil.copy2(ROOT / name, source / name)
-    package = ROOT / "course_utils"
-    for path in package.rglob("*.py"):
-        if not path.name.startswith("_"):
-            title = ".".join(path.relative_to(package).with_suffix("").parts)
-            page = source / "api" / f"{title}.md"
-            page.write_text(API_PAGE.format(title=title), encoding="utf-8")
+    with (source / "api" / "index.md").open("a", encoding="utf-8") as index:
+        for heading, pattern in API.items():
+            paths = [p for p in sorted(PACKAGE.glob(pattern)) if not p.name.startswith("_")]
+            titles = [".".join(p.relative_to(PACKAGE).with_suffix("").parts) for p in paths]
+            for title in titles:
+                page = source / "api" / f"{title}.md"
+                page.write_text(API_PAGE.format(title=title), encoding="utf-8")
+            lines = [
+                f"- [`{title}`]({title}.md): {_first_line(path)}"
+                for title, path in zip(titles, paths, strict=True)
+            ]
+            index.write("\n".join(["", f"## {heading}", "", *lines, *TOCTREE, *titles, "```", ""]))
+
+
+def _first_line(path: Path) -> str:
+    """What a file of the package says of itself."""
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).splitlines()[0]
 
 
 def build(site: Path) -> int:

@@ -14,13 +14,23 @@ from docutils import nodes
 SOURCE = Path(__file__).parent
 sys.path.insert(0, str(SOURCE))
 
-from pages import mathml, readable_notebook, restructured, site_links  # noqa: E402
+from build import AS_THEY_LIE  # noqa: E402
+from pages import (  # noqa: E402
+    glossary_terms,
+    lesson_links,
+    mathml,
+    readable_notebook,
+    restructured,
+    site_links,
+)
 
 from course_utils import __version__  # noqa: E402
 from course_utils.commands.stamp import setting  # noqa: E402
 
 REPOSITORY = "https://github.com/{owner}/{name}".format(**setting())
 FILES = f"{REPOSITORY}/blob/{setting()['tag']}"
+TERMS = glossary_terms((SOURCE / "glossary.md").read_text(encoding="utf-8"))
+LESSONS = [path.name for path in SOURCE.glob("notebooks/*.ipynb")]
 
 project = "Hands-on generative AI"
 author = "the authors of the course"
@@ -29,10 +39,11 @@ release = __version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
 exclude_patterns = ["README.md"]
-suppress_warnings = ["toc.empty_glob"]  # pages that a later lesson or guide adds
+highlight_language = "text"
 
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_code_prompt_show = "Show this code"
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # the default comes from a network
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 4
@@ -40,14 +51,16 @@ html_math_renderer = "mathml"
 
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
-python_maximum_signature_line_length = 80
+python_maximum_signature_line_length = 100
 add_module_names = False
 
 html_theme = "sphinx_book_theme"
 html_title = project
 html_static_path = ["_static"]
 html_css_files = ["course.css"]
+html_context = {"default_mode": "auto"}  # light or dark as the reader's system has it
 html_theme_options = {
+    "navbar_persistent": [],
     "repository_url": REPOSITORY,
     "use_repository_button": True,
     "home_page_in_toc": True,
@@ -61,7 +74,9 @@ def _read_source(app, name, content):
     path = Path(app.env.doc2path(name))
     file = path.relative_to(SOURCE).as_posix()
     if path.suffix == ".ipynb":
-        content[0] = readable_notebook(content[0], file)
+        content[0] = readable_notebook(content[0], file, TERMS)
+    if file == "glossary.md":
+        content[0] = lesson_links(content[0], LESSONS)
     content[0] = site_links(content[0], _place(file), SOURCE, FILES)
 
 
@@ -71,8 +86,7 @@ def _read_include(app, path, name, content):
 
 def _place(file: str) -> str:
     """Where a file of the site's sources lies in the repository."""
-    known = file.startswith("notebooks/") or file in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
-    return file if known else f"docs/{file}"
+    return file if file.split("/")[0] in AS_THEY_LIE else f"docs/{file}"
 
 
 def _read_docstring(app, what, name, thing, options, lines):
@@ -80,12 +94,12 @@ def _read_docstring(app, what, name, thing, options, lines):
 
 
 def _inline_math(self, node):
-    self.body.append(f'<span class="math">{mathml(node.astext(), block=False)}</span>')
+    self.body.append(f'<span class="formula">{mathml(node.astext(), block=False)}</span>')
     raise nodes.SkipNode
 
 
 def _block_math(self, node):
-    self.body.append(f'<div class="math">{mathml(node.astext(), block=True)}</div>')
+    self.body.append(f'<div class="formula">{mathml(node.astext(), block=True)}</div>')
     raise nodes.SkipNode
 
 

@@ -1,14 +1,16 @@
 """What the site changes in the course's own files when it reads them; the files stay as they are.
 
-Notebooks get local pictures, a folded setup cell and words for their figures; links that would
-leave the site for a file of the repository become addresses; docstrings, which are plain text with
-shapes such as (B, T) -> (B, V), become reStructuredText; formulas become MathML.
+Notebooks get local pictures, folded setup and imports, bold terms that lead to the glossary, and
+words for their figures. Links to files of the repository that the site does not hold become
+addresses. Docstrings, plain text with shapes such as (B, T) -> (B, V), become reStructuredText.
+Formulas become MathML.
 """
 
 import json
 import posixpath
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 from docutils.utils.math.latex2mathml import tex2mathml
 
@@ -27,7 +29,12 @@ def mathml(tex: str, block: bool) -> str:
     """LaTeX as MathML, which browsers draw without a script; MathError on an unknown command."""
     for unknown, known in TEX.items():
         tex = re.sub(re.escape(unknown) + r"(?![a-zA-Z])", lambda _, known=known: known, tex)
-    return tex2mathml(tex, as_block=block)
+    text = tex2mathml(tex, as_block=block).replace("&ApplyFunction;", "\u2061")
+    tree = ElementTree.fromstring(re.sub(r' xmlns="[^"]*"', "", text))
+    for below in tree.iter("msub"):
+        if below[0].tag == "munder":  # the words of a brace stand below it, not beside it
+            below.tag = "munder"
+    return ElementTree.tostring(tree, encoding="unicode")
 
 
 def site_links(text: str, file: str, source: Path, repository: str) -> str:
@@ -45,8 +52,38 @@ def site_links(text: str, file: str, source: Path, repository: str) -> str:
     return LINK.sub(target, text.replace(BADGE, "/_static/badge.svg"))
 
 
-def readable_notebook(text: str, file: str) -> str:
-    """A notebook file, prepared for reading: pictures inside, setup folded, figures with words."""
+def lesson_links(text: str, notebooks: list[str]) -> str:
+    """Markdown in which "lesson 02" leads to that lesson, where it exists."""
+    place = {name[:2]: f"/notebooks/{name}" for name in notebooks}
+    link = r"lesson (\d\d)\b"
+    return re.sub(link, lambda m: f"[{m[0]}]({place[m[1]]})" if m[1] in place else m[0], text)
+
+
+def glossary_terms(glossary: str) -> list[str]:
+    """The terms that the glossary's page explains."""
+    entries = glossary.partition("```{glossary}")[2]
+    return re.findall(r"^(?![:`])(\S.*)$", entries, re.MULTILINE)
+
+
+def _term_links(text: str, terms: list[str]) -> str:
+    """Markdown in which a bold term leads to its entry; "vanishing" is a "vanishing gradient"."""
+
+    def link(match: re.Match) -> str:
+        words = match[1].lower().rstrip(".:")
+        for term in terms:
+            if term.lower() in (words, words.removesuffix("s")):
+                return f"**{{term}}`{match[1]} <{term}>`**"
+        near = [term for term in terms if term.startswith(f"{words} ")]
+        return f"**{{term}}`{match[1]} <{near[0]}>`**" if near else match[0]
+
+    return re.sub(r"\*\*([^*`$\[\]]+)\*\*", link, text)
+
+
+def readable_notebook(text: str, file: str, terms: list[str]) -> str:
+    """A notebook file, prepared for reading.
+
+    Pictures inside, bold terms linked to the glossary, setup folded, words for every figure.
+    """
     notebook = json.loads(text)
     heading = ""
     for cell in notebook["cells"]:
@@ -57,13 +94,13 @@ def readable_notebook(text: str, file: str) -> str:
                 picture = f"data:{kind};base64,{''.join(data).strip()}"
                 content = content.replace(f"attachment:{name}", picture)
             heading = (re.findall(r"^#+ (.+)$", content, re.MULTILINE) or [heading])[-1]
-            cell["source"] = content
+            cell["source"] = _term_links(content, terms)
         else:
             words = f"Figure of “{heading}”; the text after it says what it shows"
             cell["metadata"]["mystnb"] = {"image": {"alt": words.replace("$", "")}}
             for output in cell["outputs"]:
                 output.get("data", {}).pop(RESULT, None)  # for the runner, not for readers
-            if content.startswith(SETUP_LINE):
+            if content.startswith((SETUP_LINE, "import ", "from ")):
                 cell["metadata"]["tags"] = ["hide-input"]
     solutions = Path(file).stem + "_solutions.ipynb"
     if not file.endswith("_solutions.ipynb"):
@@ -77,11 +114,16 @@ def restructured(lines: list[str]) -> list[str]:
     """A plain docstring as reStructuredText: indented lines as they stand, the rest as prose."""
     out: list[str] = []
     for block in re.split(r"\n\s*\n", "\n".join(lines).rstrip()):
-        for part in re.split(r"\n(?=  )(?!  +- )(?<!- )", block, maxsplit=1):
-            verbatim = part.startswith("  ")
-            out += ["::", "", *("  " + line for line in part.split("\n"))] if verbatim else []
-            out += [] if verbatim else _prose(part).split("\n")
-            out.append("")
+        prose, below, indented = block.partition("\n  ")
+        if block.startswith("  "):
+            prose, indented = "", block
+        elif below and not prose.startswith("- "):
+            indented = f"  {indented}"
+        else:
+            prose, indented = block, ""
+        out += [*_prose(prose).split("\n"), ""]
+        if indented:
+            out += [".. code-block:: text", "", *("  " + x for x in indented.split("\n")), ""]
     return out
 
 
