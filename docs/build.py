@@ -6,6 +6,7 @@ as they lie in the repository. No notebook is executed: the site shows the commi
 """
 
 import ast
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -14,8 +15,11 @@ from sphinx.cmd.build import main as sphinx
 
 DOCS = Path(__file__).parent.resolve()
 ROOT = DOCS.parent
+sys.path.insert(0, str(ROOT))  # the pages of the package describe this checkout
+
+from pages import AS_THEY_LIE  # noqa: E402
+
 PACKAGE = ROOT / "course_utils"
-AS_THEY_LIE = ("notebooks", "figures", "README.md", "CHANGELOG.md", "CONTRIBUTING.md")
 API = {  # heading of the list on the page of the package: the files below it
     "The training atom, numbers and pictures": "*.py",
     "Data": "data/*.py",
@@ -71,10 +75,19 @@ def build(site: Path) -> int:
     return sphinx(["-b", "html", *quiet, str(source), str(site)])
 
 
+def list_addresses(site: Path) -> Path:
+    """Write all addresses outside the site to a file beside it, one a line, and return the file."""
+    pages = [page.read_text(encoding="utf-8") for page in site.rglob("*.html")]
+    found = {a for page in pages for a in re.findall(r'href="(https?://[^"#]+)', page)}
+    file = site.with_name(f"{site.name}-links.txt")
+    file.write_text("\n".join([*sorted(found), ""]), encoding="utf-8")
+    return file
+
+
 if __name__ == "__main__":
     site = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build" / "site").resolve()
-    sys.path.insert(0, str(ROOT))  # the API pages describe this checkout
     status = build(site)
     if status == 0:
+        print(f"Links to other sites are listed in {list_addresses(site)}")
         print(f"The site is built. Open {site / 'index.html'}")
     sys.exit(status)

@@ -7,6 +7,7 @@ from a package that nobody has updated since 2023.)
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from docutils import nodes
@@ -14,8 +15,8 @@ from docutils import nodes
 SOURCE = Path(__file__).parent
 sys.path.insert(0, str(SOURCE))
 
-from build import AS_THEY_LIE  # noqa: E402
 from pages import (  # noqa: E402
+    AS_THEY_LIE,
     glossary_terms,
     lesson_links,
     mathml,
@@ -73,11 +74,13 @@ def _read_source(app, name, content):
     """Sphinx has read a page: change what the site needs otherwise."""
     path = Path(app.env.doc2path(name))
     file = path.relative_to(SOURCE).as_posix()
+    links = partial(site_links, file=_place(file), source=SOURCE, repository=FILES)
     if path.suffix == ".ipynb":
-        content[0] = readable_notebook(content[0], file, TERMS)
-    if file == "glossary.md":
+        content[0] = readable_notebook(content[0], file, TERMS, links)
+    elif file == "glossary.md":
         content[0] = lesson_links(content[0], LESSONS)
-    content[0] = site_links(content[0], _place(file), SOURCE, FILES)
+    else:
+        content[0] = links(content[0])
 
 
 def _read_include(app, path, name, content):

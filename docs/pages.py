@@ -9,6 +9,7 @@ Formulas become MathML.
 import json
 import posixpath
 import re
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,6 +17,7 @@ from docutils.utils.math.latex2mathml import tex2mathml
 
 from course_utils.commands.notebook import RESULT, SETUP_LINE
 
+AS_THEY_LIE = ("notebooks", "figures", "README.md", "CHANGELOG.md", "CONTRIBUTING.md")
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 PAGES = {"README.md": "index.md", "notebooks/solutions": "solutions.md"}
 LINK = re.compile(r"(\]\()(?![a-z]+:|#|/)([^)\s#]+)")  # relative addresses only
@@ -79,8 +81,8 @@ def _term_links(text: str, terms: list[str]) -> str:
     return re.sub(r"\*\*([^*`$\[\]]+)\*\*", link, text)
 
 
-def readable_notebook(text: str, file: str, terms: list[str]) -> str:
-    """A notebook file, prepared for reading.
+def readable_notebook(text: str, file: str, terms: list[str], links: Callable) -> str:
+    """A notebook file, prepared for reading; `links` repairs the links of a piece of Markdown.
 
     Pictures inside, bold terms linked to the glossary, setup folded, words for every figure.
     """
@@ -94,10 +96,11 @@ def readable_notebook(text: str, file: str, terms: list[str]) -> str:
                 picture = f"data:{kind};base64,{''.join(data).strip()}"
                 content = content.replace(f"attachment:{name}", picture)
             heading = (re.findall(r"^#+ (.+)$", content, re.MULTILINE) or [heading])[-1]
-            cell["source"] = _term_links(content, terms)
+            cell["source"] = links(_term_links(content, terms))
         else:
-            words = f"Figure of “{heading}”; the text after it says what it shows"
-            cell["metadata"]["mystnb"] = {"image": {"alt": words.replace("$", "")}}
+            words = re.sub(r"[`*$\\]", "", heading)
+            alt = f"Figure of “{words}”; the text after it says what it shows"
+            cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
             for output in cell["outputs"]:
                 output.get("data", {}).pop(RESULT, None)  # for the runner, not for readers
             if content.startswith((SETUP_LINE, "import ", "from ")):
