@@ -35,7 +35,7 @@ LESSONS = [path.name for path in SOURCE.glob("notebooks/*.ipynb")]
 
 project = "Hands-on generative AI"
 author = "the authors of the course"
-copyright = "text and figures CC BY 4.0, code MIT"
+copyright = "the authors (text and figures CC BY 4.0, code MIT)"
 release = __version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]

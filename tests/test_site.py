@@ -10,11 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import nbformat
 import pytest
 from small_notebooks import ROOT
 
-from course_utils.commands.notebook import lessons, solutions
+from course_utils.commands.notebook import lessons, read, solutions
+from docs.pages import glossary_terms, mathml, restructured, site_links
 
 DOCS = ROOT / "docs"
 SECONDS = 60  # of processor time, without execution
@@ -48,7 +48,9 @@ def site(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("built") / "site"
     before = os.times()
     build = [sys.executable, DOCS / "build.py", folder]
-    done = subprocess.run(build, capture_output=True, text=True, encoding="utf-8", cwd=folder.parent)
+    done = subprocess.run(
+        build, capture_output=True, text=True, encoding="utf-8", cwd=folder.parent
+    )
     after = os.times()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "WARNING" not in done.stderr and str(folder / "index.html") in done.stdout
@@ -67,13 +69,10 @@ def test_contents_lead_to_every_lesson_solution_and_file_of_the_package(site, pa
     assert {f"notebooks/{path.stem}.html" for path in lessons()} <= contents
     listed = set(pages[site / "solutions.html"].links)
     assert {f"notebooks/solutions/{path.stem}.html" for path in solutions()} <= listed
-    files = [path.relative_to(ROOT / "course_utils") for path in lessons_of_the_package()]
+    package = ROOT / "course_utils"
+    files = [path.relative_to(package) for path in package.rglob("*.py") if path.name[0] != "_"]
     listed = set(pages[site / "api" / "index.html"].links)
     assert {".".join(file.with_suffix("").parts) + ".html" for file in files} <= listed
-
-
-def lessons_of_the_package() -> list[Path]:
-    return [p for p in (ROOT / "course_utils").rglob("*.py") if not p.name.startswith("_")]
 
 
 def test_links_inside_the_site_and_their_anchors_arrive(site, pages):
@@ -111,11 +110,12 @@ def test_formulas_are_there_without_a_script(site):
     assert "mathjax" not in text.lower() and "require.js" not in text.lower()
 
 
-def test_the_setup_cell_is_folded(site):
+def test_setup_and_imports_are_folded_and_the_idea_is_not(site):
     for lesson in lessons():
         text = (site / "notebooks" / f"{lesson.stem}.html").read_text(encoding="utf-8")
-        before = text[: text.index("Setup, the same in every notebook.")]
-        assert before.rindex("<details") > before.rindex("</details>") if "</details>" in before else 1
+        before = text[: text.index("# Setup, the same in every notebook.")]
+        assert before.count("<details") == before.count("</details>") + 1, lesson
+        assert text.count("Show this code") == 2, lesson
 
 
 def test_the_search_finds_the_words_of_every_lesson(site):
@@ -124,11 +124,61 @@ def test_the_search_finds_the_words_of_every_lesson(site):
     places = {name: number for number, name in enumerate(found["docnames"])}
     for lesson in lessons():
         place = places[f"notebooks/{lesson.stem}"]
-        hits = [w for w, where in found["terms"].items() if place in (where if isinstance(where, list) else [where])]
-        assert len(hits) > 200, lesson
+        lists = [where if isinstance(where, list) else [where] for where in found["terms"].values()]
+        assert sum(place in where for where in lists) > 200, lesson
     assert places["notebooks/04_gans"] in found["terms"]["discrimin"]
+
+
+def test_bold_terms_of_the_lessons_lead_to_the_glossary(site, pages):
+    for lesson in lessons():
+        links = pages[site / "notebooks" / f"{lesson.stem}.html"].links
+        assert any(link.startswith("../glossary.html#term-") for link in links), lesson
 
 
 def test_a_reader_can_choose_light_or_dark(site):
     for name in ("index.html", "glossary.html", "notebooks/00_start_here.html"):
         assert "theme-switch-button" in (site / name).read_text(encoding="utf-8")
+
+
+def _plain(lesson: Path) -> str:
+    """The text of a lesson in small letters, without its marks for bold."""
+    return "\n".join(cell.source for cell in read(lesson).cells).lower().replace("**", "")
+
+
+def test_the_lesson_that_the_glossary_names_uses_the_term():
+    page = (DOCS / "glossary.md").read_text(encoding="utf-8")
+    entries = page.partition("```{glossary}")[2].split("\n\n")
+    text = {p.name[:2]: _plain(p) for p in lessons()}
+    assert len(glossary_terms(page)) >= 100
+    for entry in entries[1:]:
+        names = [line for line in entry.splitlines() if line[:1] not in ("", " ", "`")]
+        lesson = re.search(r"lesson (\d\d)", entry)
+        assert lesson, f"{names} names no lesson"
+        if lesson[1] in text:
+            assert any(name.lower() in text[lesson[1]] for name in names), names
+
+
+def test_formulas_become_mathml_with_words_below_their_brace():
+    assert mathml(r"\underbrace{x}_{a}", block=True).count("<munder>") == 2
+    assert "…" in mathml(r"1, \dots, n", block=False)
+    with pytest.raises(Exception, match="nonsense"):
+        mathml(r"\nonsense", block=False)
+
+
+def test_docstrings_keep_shapes_tables_and_signs():
+    assert restructured(["(B, T) -> (B, V) of `x`, 2 * 3."])[0] == (
+        "\\ ``(B, T) -> (B, V)``\\  of \\ ``x``\\ , 2 \\* 3."
+    )
+    verbatim = [".. code-block:: text", "", "      a   b", "      c   d", ""]
+    assert restructured(["The map:", "", "    a   b", "    c   d"])[-5:] == verbatim
+    assert restructured(["The map:", "    a   b", "    c   d"])[-5:] == verbatim
+    assert restructured(["- a list", "  goes on"]) == ["- a list", "  goes on", ""]
+
+
+def test_links_lead_to_the_site_or_to_the_repository(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "a.ipynb").touch()
+    text = "[a](../notebooks/a.ipynb) [b](../LICENSE) [c](https://x.org) [d](#e)"
+    assert site_links(text, "docs/t.md", tmp_path, "https://r") == (
+        "[a](/notebooks/a.ipynb) [b](https://r/LICENSE) [c](https://x.org) [d](#e)"
+    )
