@@ -32,6 +32,7 @@ REPOSITORY = "https://github.com/{owner}/{name}".format(**setting())
 FILES = f"{REPOSITORY}/blob/{setting()['tag']}"
 TERMS = glossary_terms((SOURCE / "glossary.md").read_text(encoding="utf-8"))
 LESSONS = [path.name for path in SOURCE.glob("notebooks/*.ipynb")]
+PARTS = {"teaching.md": "\n```{toctree}\n:hidden:\n:glob:\n\nteaching/*\n```\n"}
 
 project = "Hands-on generative AI"
 author = "the authors of the course"
@@ -80,7 +81,7 @@ def _read_source(app, name, content):
     elif file == "glossary.md":
         content[0] = lesson_links(content[0], LESSONS)
     else:
-        content[0] = links(content[0])
+        content[0] = links(content[0]) + PARTS.get(file, "")
 
 
 def _read_include(app, path, name, content):

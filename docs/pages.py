@@ -47,9 +47,8 @@ def site_links(text: str, file: str, source: Path, repository: str) -> str:
 
     def target(match: re.Match) -> str:
         path = posixpath.normpath(posixpath.join(posixpath.dirname(file), match[2]))
-        path = PAGES.get(path, path.removeprefix("docs/"))
-        local = (source / path).is_file()
-        return match[1] + (f"/{path}" if local else f"{repository}/{path}")
+        page = PAGES.get(path, path.removeprefix("docs/"))
+        return match[1] + (f"/{page}" if (source / page).is_file() else f"{repository}/{path}")
 
     return LINK.sub(target, text.replace(BADGE, "/_static/badge.svg"))
 

@@ -178,7 +178,7 @@ def test_docstrings_keep_shapes_tables_and_signs():
 def test_links_lead_to_the_site_or_to_the_repository(tmp_path):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "a.ipynb").touch()
-    text = "[a](../notebooks/a.ipynb) [b](../LICENSE) [c](https://x.org) [d](#e)"
+    text = "[a](../notebooks/a.ipynb) [b](../LICENSE) [c](https://x.org) [d](#e) [f](questions)"
     assert site_links(text, "docs/t.md", tmp_path, "https://r") == (
-        "[a](/notebooks/a.ipynb) [b](https://r/LICENSE) [c](https://x.org) [d](#e)"
+        "[a](/notebooks/a.ipynb) [b](https://r/LICENSE) [c](https://x.org) [d](#e) [f](https://r/docs/questions)"
     )
