@@ -6,6 +6,7 @@ addresses. Docstrings, plain text with shapes such as (B, T) -> (B, V), become r
 Formulas become MathML.
 """
 
+import html
 import json
 import posixpath
 import re
@@ -18,6 +19,7 @@ from docutils.utils.math.latex2mathml import tex2mathml
 from course_utils.commands.notebook import RESULT, SETUP_LINE
 
 AS_THEY_LIE = ("notebooks", "figures", "README.md", "CHANGELOG.md", "CONTRIBUTING.md")
+PNG = "image/png"
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 PAGES = {"README.md": "index.md", "notebooks/solutions": "solutions.md"}
 LINK = re.compile(r"(\]\()(?![a-z]+:|#|/)([^)\s#]+)")  # relative addresses only
@@ -97,11 +99,11 @@ def readable_notebook(text: str, file: str, terms: list[str], links: Callable) -
             heading = (re.findall(r"^#+ (.+)$", content, re.MULTILINE) or [heading])[-1]
             cell["source"] = links(_term_links(content, terms))
         else:
-            words = re.sub(r"[`*$\\]", "", heading)
-            alt = f"Figure of “{words}”; the text after it says what it shows"
-            cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
+            words = f"Figure of “{re.sub(r'[`*$]', '', heading)}”"
             for output in cell["outputs"]:
                 output.get("data", {}).pop(RESULT, None)  # for the runner, not for readers
+                if PNG in output.get("data", {}):
+                    output["data"] = {"text/html": _picture(output, words)}
             if content.startswith((SETUP_LINE, "import ", "from ")):
                 cell["metadata"]["tags"] = ["hide-input"]
     solutions = Path(file).stem + "_solutions.ipynb"
@@ -110,6 +112,13 @@ def readable_notebook(text: str, file: str, terms: list[str], links: Callable) -
         last_cell = {"cell_type": "markdown", "id": "solutions", "metadata": {}, "source": last}
         notebook["cells"].append(last_cell)
     return json.dumps(notebook)
+
+
+def _picture(output: dict, words: str) -> str:
+    """A saved figure as HTML, with its alt text, which myst-nb would leave out."""
+    alt = output["metadata"].get(PNG, {}).get("alt", words)
+    data = "".join(output["data"][PNG]).strip()
+    return f'<img alt="{html.escape(alt)}" src="data:{PNG};base64,{data}">'
 
 
 def restructured(lines: list[str]) -> list[str]:

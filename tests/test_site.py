@@ -102,6 +102,9 @@ def test_every_picture_has_words_and_the_badge_is_local(site, pages):
         page = pages[site / "notebooks" / f"{lesson.stem}.html"]
         assert "Open in Colab" in page.words
         assert any("colab.research.google.com" in link for link in page.links)
+        outputs = [output for cell in read(lesson).cells for output in cell.get("outputs", [])]
+        texts = [output.get("metadata", {}).get("image/png", {}).get("alt") for output in outputs]
+        assert set(filter(None, texts)) <= set(page.words)
 
 
 def test_formulas_are_there_without_a_script(site):
