@@ -7,12 +7,13 @@ ifdef COURSE_DATA
 export COURSE_DATA := $(abspath $(COURSE_DATA))
 endif
 
-.PHONY: help run lab test lint figures bench
+.PHONY: help run lab test lint figures bench site
 help:
 	@echo "make run      run every notebook, end with a table and build/index.html (QUICK=1: seconds each)"
 	@echo "make lab      open JupyterLab on the first notebook"
 	@echo "make test     all tests      make lint     format and style, changing nothing"
 	@echo "make figures  draw figures/*.svg again      make bench    speed and quality, measured"
+	@echo "make site     the course to read, in build/site/index.html"
 
 # constraints.txt: the versions the tests ran with. pip may not be asked to upgrade what is there.
 $(READY): pyproject.toml constraints.txt
@@ -42,3 +43,6 @@ figures: $(READY)
 
 bench: $(READY)
 	$(PY) -m benchmarks $(ARGS)
+
+site: $(READY)
+	$(PY) docs/build.py
