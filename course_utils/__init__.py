@@ -12,7 +12,7 @@ The map (a lesson's notebook shows the part it teaches, live; every other notebo
     language_metrics  nats per token              text_quality        of written text
     generation      decoding                      muon                an optimizer for matrices
     promises        results of a notebook against the ranges its text states
-    exercises/      one file of checks a lesson   commands/           python -m course_utils ...
+    exercises/      one file of checks a lesson, progress()   commands/   python -m course_utils ...
 
 Letters in shapes, the same everywhere: `B` batch, `T` time or tokens, `S` source tokens, `C`
 channels or features, `H W` image height and width (never heads), `N` heads, `D` = C / N,
