@@ -117,7 +117,8 @@ def make_environment(folder: Path, given: str | None = None) -> Path:
     scripts = Path(sysconfig.get_path("scripts", scheme="venv", vars=base))
     python = scripts / ("python.exe" if sys.platform == "win32" else "python")
     if ready.is_file() and ready.read_text(encoding="utf-8") == wanted:
-        return python
+        if version_of(str(python)) == VERSION:  # it may have been made from a Python that is gone
+            return python
     source = find_python(given)
     print(f"Setting up {folder} with {source}: some minutes and 6 GB.", flush=True)
     install = [python, "-m", "pip", "install", "--disable-pip-version-check", "-r", CONSTRAINTS]
