@@ -29,6 +29,7 @@ from course_utils.commands.stamp import setting
 from course_utils.data.files import cache_folder
 
 CONSTRAINTS = ROOT / "colab-constraints.txt"
+ENVIRONMENT = ROOT / "build" / "colab"
 VERSION = "3.13"  # of Colab's Python
 OFFLINE_WORDS = ("The course could not be fetched from", "the internet switched on")
 
@@ -61,7 +62,7 @@ def _rehearse(options: argparse.Namespace, stage: Path) -> int:
     except ValueError as error:
         raise UsageError(error) from None
     paths = paths or lessons(course / "notebooks")
-    python = make_environment(ROOT / "build" / "colab", options.python)
+    python = make_environment(ENVIRONMENT, options.python)
     before = freeze(python)
     set_stage(stage, python)
     os.environ["JUPYTER_PATH"] = str(stage / "jupyter")  # its kernel named python3 comes first
@@ -71,6 +72,8 @@ def _rehearse(options: argparse.Namespace, stage: Path) -> int:
     if (status := run.main(parser.parse_args(words))) == 130:
         return status
     problems = [f"installed packages changed: {line}" for line in changes(before, freeze(python))]
+    if problems:
+        (ENVIRONMENT / ".ready").unlink()  # so that the next rehearsal makes it anew
     clones = len(list((stage / "tmp").glob("*/course_utils")))
     if clones < len(paths):
         problems.append(f"{len(paths)} setup cells made {clones} clones: was the course installed?")
@@ -121,8 +124,8 @@ def make_environment(folder: Path, given: str | None = None) -> Path:
             return python
     source = find_python(given)
     print(f"Setting up {folder} with {source}: some minutes and 6 GB.", flush=True)
-    install = [python, "-m", "pip", "install", "--disable-pip-version-check", "-r", CONSTRAINTS]
-    for command in ([source, "-m", "venv", "--clear", folder], install):
+    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    for command in ([source, "-m", "venv", "--clear", folder], [*install, "-r", CONSTRAINTS]):
         if subprocess.run(list(map(str, command))).returncode:
             raise UsageError(f"this failed: {' '.join(map(str, command))}")
     ready.write_text(wanted, encoding="utf-8")
