@@ -7,13 +7,14 @@ ifdef COURSE_DATA
 export COURSE_DATA := $(abspath $(COURSE_DATA))
 endif
 
-.PHONY: help run lab test lint figures bench site
+.PHONY: help run lab test lint figures bench site rehearse
 help:
 	@echo "make run      run every notebook, end with a table and build/index.html (QUICK=1: seconds each)"
 	@echo "make lab      open JupyterLab on the first notebook"
 	@echo "make test     all tests      make lint     format and style, changing nothing"
 	@echo "make figures  draw figures/*.svg again      make bench    speed and quality, measured"
 	@echo "make site     the course to read, in build/site/index.html"
+	@echo "make rehearse      each notebook alone, with the versions that Colab has (Python 3.13, 6 GB)"
 
 # constraints.txt: the versions the tests ran with. pip may not be asked to upgrade what is there.
 $(READY): pyproject.toml constraints.txt
@@ -46,3 +47,6 @@ bench: $(READY)
 
 site: $(READY)
 	$(PY) docs/build.py
+
+rehearse: $(READY)
+	$(PY) -m course_utils rehearse $(ARGS)

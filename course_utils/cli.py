@@ -22,6 +22,7 @@ COMMANDS = {
     "slides": "turn lessons into slides, one file each, for a projector without network",
     "stamp": "write the address of the course into badges and setup cells",
     "questions": "write the question bank as a file that Moodle imports",
+    "rehearse": "run each notebook alone, with the versions that Colab has",
 }
 EXAMPLES = """examples:
   python -m course_utils run --quick       every notebook in a few minutes
