@@ -19,13 +19,13 @@ from pages import (  # noqa: E402
     AS_THEY_LIE,
     glossary_terms,
     lesson_links,
-    mathml,
     readable_notebook,
     restructured,
     site_links,
 )
 
 from course_utils import __version__  # noqa: E402
+from course_utils.commands.formulas import mathml  # noqa: E402
 from course_utils.commands.stamp import setting  # noqa: E402
 
 REPOSITORY = "https://github.com/{owner}/{name}".format(**setting())

@@ -3,7 +3,6 @@
 Notebooks get local pictures, folded setup and imports, bold terms that lead to the glossary, and
 words for their figures. Links to files of the repository that the site does not hold become
 addresses. Docstrings, plain text with shapes such as (B, T) -> (B, V), become reStructuredText.
-Formulas become MathML.
 """
 
 import html
@@ -12,9 +11,6 @@ import posixpath
 import re
 from collections.abc import Callable
 from pathlib import Path
-from xml.etree import ElementTree
-
-from docutils.utils.math.latex2mathml import tex2mathml
 
 from course_utils.commands.notebook import RESULT, SETUP_LINE
 
@@ -23,22 +19,9 @@ PNG = "image/png"
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 PAGES = {"README.md": "index.md", "notebooks/solutions": "solutions.md"}
 LINK = re.compile(r"(\]\()(?![a-z]+:|#|/)([^)\s#]+)")  # relative addresses only
-TEX = {r"\dots": r"\ldots", r"\texttt": r"\mathtt"}  # what docutils does not know
 TOKEN = r"(?:\.\.\.|[A-Z][a-z]?'?|[a-z]|\d[\d,.]*|[\w-]+)(?:\s[-+*/]\s\w+)*"
 TUPLE = rf"\({TOKEN},(?:\s{TOKEN},)*(?:\s{TOKEN})?\)|\(\)"
 SHAPE = rf"(?:{TUPLE})(?:\s->\s(?:{TUPLE}))*"
-
-
-def mathml(tex: str, block: bool) -> str:
-    """LaTeX as MathML, which browsers draw without a script; MathError on an unknown command."""
-    for unknown, known in TEX.items():
-        tex = re.sub(re.escape(unknown) + r"(?![a-zA-Z])", lambda _, known=known: known, tex)
-    text = tex2mathml(tex, as_block=block).replace("&ApplyFunction;", "\u2061")
-    tree = ElementTree.fromstring(re.sub(r' xmlns="[^"]*"', "", text))
-    for below in tree.iter("msub"):
-        if below[0].tag == "munder":  # the words of a brace stand below it, not beside it
-            below.tag = "munder"
-    return ElementTree.tostring(tree, encoding="unicode")
 
 
 def site_links(text: str, file: str, source: Path, repository: str) -> str:

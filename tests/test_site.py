@@ -14,7 +14,7 @@ import pytest
 from small_notebooks import ROOT
 
 from course_utils.commands.notebook import lessons, read, solutions
-from docs.pages import glossary_terms, mathml, restructured, site_links
+from docs.pages import glossary_terms, restructured, site_links
 
 DOCS = ROOT / "docs"
 SECONDS = 60  # of processor time, without execution
@@ -159,13 +159,6 @@ def test_the_lesson_that_the_glossary_names_uses_the_term():
         assert lesson, f"{names} names no lesson"
         if lesson[1] in text:
             assert any(name.lower() in text[lesson[1]] for name in names), names
-
-
-def test_formulas_become_mathml_with_words_below_their_brace():
-    assert mathml(r"\underbrace{x}_{a}", block=True).count("<munder>") == 2
-    assert "…" in mathml(r"1, \dots, n", block=False)
-    with pytest.raises(Exception, match="nonsense"):
-        mathml(r"\nonsense", block=False)
 
 
 def test_docstrings_keep_shapes_tables_and_signs():

@@ -8,7 +8,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from small_notebooks import course
 
 from course_utils.commands.notebook import lessons, read, setup_cell
-from course_utils.commands.slides import mathml, page, slides
+from course_utils.commands.slides import page, slides
 
 PIXEL = "iVBORw0KGgo="  # never decoded here
 FIGURE = new_output("display_data", data={"image/png": PIXEL, "text/plain": "<Figure>"})
@@ -70,22 +70,6 @@ def test_progress_bars_are_left_out(lesson):
     bar = new_output("stream", name="stdout", text="train: 100%|====| 5/5\nloss 3\n")
     lesson.cells = [new_markdown_cell("# T"), new_code_cell("train()", outputs=[bar])]
     assert "loss 3" in slides(lesson)[1][1] and "100%" not in slides(lesson)[1][1]
-
-
-@pytest.mark.parametrize("half", [r"\tfrac12 x", r"\frac1{2}x", r"\frac{1}2 x", r"\dfrac{1}{2}x"])
-def test_a_half_is_a_half_with_and_without_braces(half):
-    drawn = re.sub(r"\s+|<math[^>]*>", "", mathml(half, block=False))
-    assert re.search(r"<mfrac[^>]*><mn>1</mn><mn>2</mn></mfrac><mi>x</mi>", drawn)
-
-
-def test_the_name_of_a_function_is_an_operator_with_space_around_it():
-    assert re.search(r"<mo [^>]*space[^>]*>ln</mo>", mathml(r"p \ln x", block=False))
-
-
-def test_a_formula_that_cannot_be_drawn_is_named():
-    assert "<mfrac>" in mathml(r"\frac{1}{2}", block=True)
-    with pytest.raises(ValueError, match=r"\\nosuchthing"):
-        mathml(r"\nosuchthing{x}", block=False)
 
 
 @pytest.mark.parametrize("path", lessons(), ids=lambda path: path.stem)

@@ -25,6 +25,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from course_utils.cli import UsageError
+from course_utils.commands.formulas import mathml
 from course_utils.commands.notebook import ROOT, is_setup, read, write_atomically
 from course_utils.commands.student import chosen_lessons
 
@@ -37,8 +38,6 @@ CAPTION_LINES = 5  # a longer text gets a slide of its own
 FIGURE = 'class="figure"'
 LATER = '<div class="later">'
 BADGE = re.compile(r"^\[!\[[^\]]*\]\([^)]*\)\]\([^)]*\)\n*", re.MULTILINE)
-FRACTION = re.compile(r"(\\[dt]?frac)\s*(\w)")  # a numerator without braces
-NAME = re.compile(r"<mi>([A-Za-z]{2,})</mi>")  # ln, KL, softmax
 BAR = re.compile(r"\d%\|")  # a progress bar that has ended
 CODE = HtmlFormatter(style="default", cssclass="code", nobackground=True)
 
@@ -222,24 +221,6 @@ class _Renderer(IPythonRenderer):
 
     def inline_math(self, body: str) -> str:
         return mathml(body, block=False)
-
-
-def mathml(tex: str, block: bool) -> str:
-    """LaTeX -> MathML; ValueError on a command that docutils does not know.
-
-    Three things that docutils does otherwise than LaTeX are mended: `\\tfrac12` is a half (not 12
-    over what follows), the names of functions have a space around them, and `\\dots` exists.
-    """
-    from docutils.utils.math import MathError
-    from docutils.utils.math.latex2mathml import tex2mathml
-
-    tex = FRACTION.sub(r"\1{\2}", tex)
-    tex = re.sub(r"\\dots(?![a-zA-Z])", r"\\ldots", tex).strip()
-    try:
-        made = tex2mathml(tex, as_block=block)
-    except MathError as error:
-        raise ValueError(f"the formula {tex!r} cannot be drawn: {error}") from None
-    return NAME.sub(r'<mo lspace="0.17em" rspace="0.17em">\1</mo>', made)
 
 
 def _heading(text: str) -> str:
