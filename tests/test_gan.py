@@ -218,6 +218,7 @@ def test_samples_come_from_the_seed_and_give_the_mode_back(players):
 def test_the_moving_average_can_be_sampled(players):
     average = MovingAverage(players[0])
     assert sample(average.model, 2, torch.Generator().manual_seed(0)).shape == (2, 1, 28, 28)
+    assert not average.model.training  # it stays in eval mode
 
 
 def test_a_point_generator_learns_the_place_of_the_data():

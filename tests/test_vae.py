@@ -295,7 +295,9 @@ def test_sampling_gives_the_mode_back_also_after_an_error():
     one, two = (sample(model, 6, torch.Generator().manual_seed(1)) for _ in range(2))
     assert one.equal(two)
     assert model.training
-    model.decoder = None
+    sample(model.eval(), 2, torch.Generator())
+    assert not model.training
+    model.train().decoder = None
     with pytest.raises(TypeError):
         sample(model, 2, torch.Generator())
     assert model.training
