@@ -13,6 +13,7 @@ from course_utils.models.gan import (
     discriminator_loss,
     frozen,
     generator_loss,
+    leaky_layers,
     penalized_discriminator_loss,
     sample,
     saturating_generator_loss,
@@ -204,6 +205,20 @@ def test_the_same_noise_alone_and_in_a_batch_gives_the_same_image(players):
     generator = players[0].eval()
     z = torch.randn(5, 7)
     torch.testing.assert_close(generator(z)[2:3], generator(z[2:3]))
+
+
+def test_noise_is_standard_normal(players):
+    z = players[0].noise(20_000, torch.Generator().manual_seed(0)).flatten()
+    # 5 standard errors of a mean, and of a variance
+    assert z.mean().abs() < 5 * len(z) ** -0.5 and (z.var() - 1).abs() < 5 * (2 / len(z)) ** 0.5
+
+
+def test_a_fifth_of_what_is_below_0_passes_a_layer():
+    layers = leaky_layers((1, 1, 1))
+    for linear in (layers[0], layers[2]):
+        nn.init.ones_(linear.weight)
+        nn.init.zeros_(linear.bias)
+    torch.testing.assert_close(layers(torch.tensor([[1.0], [-1.0]])), torch.tensor([[1.0], [-0.2]]))
 
 
 def test_samples_come_from_the_seed_and_give_the_mode_back(players):

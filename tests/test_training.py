@@ -186,6 +186,15 @@ def test_moving_average_equals_torchs_once_its_short_memory_has_grown():
     torch.testing.assert_close(ours.model.weight, theirs.module.weight)
 
 
+def test_a_young_average_forgets_its_start():
+    model = linear_model()
+    average, start = MovingAverage(model, decay=0.999), model.weight.detach().clone()
+    with torch.no_grad():
+        model.weight += 10
+    average.update(model)  # the first decay is 1 / 10
+    torch.testing.assert_close(average.model.weight, start + 9)
+
+
 def test_moving_average_copies_buffers_and_asks_for_no_gradient():
     model = nn.BatchNorm1d(3)
     average = MovingAverage(model)
