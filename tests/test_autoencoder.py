@@ -152,6 +152,15 @@ def test_without_hidden_layers_every_map_is_linear_and_beside_them_runs_a_straig
     torch.testing.assert_close(deep.encode(x), deep.encoder.straight(x.flatten(1)))
 
 
+def test_the_decoder_has_the_layers_of_the_encoder_in_reverse():
+    model = Autoencoder(AutoencoderConfig(latent_size=3, widths=(20, 10)))
+    ways = [
+        [(layer.in_features, layer.out_features) for layer in part.bent if hasattr(layer, "weight")]
+        for part in (model.encoder, model.decoder)
+    ]
+    assert ways == [[(784, 20), (20, 10), (10, 3)], [(3, 10), (10, 20), (20, 784)]]
+
+
 class Remember(nn.Module):
     """Returns its input, and keeps it."""
 
@@ -197,3 +206,5 @@ def test_sampling_repeats_with_its_generator_and_gives_the_mode_back():
     with pytest.raises(RuntimeError):
         sample(model, codes[:, :3], 4, torch.Generator())  # codes of the wrong size
     assert model.training
+    sample(model.eval(), codes, 4, torch.Generator())
+    assert not model.training

@@ -98,12 +98,14 @@ def test_compare_takes_numbers_and_tensors_and_names_the_mistake():
     assert compare(5.0, 1.0, mistakes, "other") == "other"
     ones = torch.ones(2)
     assert compare(2 * ones, ones, {"doubled": 2 * ones}, "other") == "doubled"
-    with pytest.raises(ValueError, match="shape"):
-        compare(torch.ones(3), ones, {}, "other")
+    for wrong in (torch.ones(3), torch.ones(2, 1)):
+        with pytest.raises(ValueError, match="shape"):
+            compare(wrong, ones, {}, "other")
 
 
 def test_progress_shows_the_best_verdict_of_each_exercise(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "new" / "verdicts"))
+    lesson_01.check_parameters(2)  # not yet
     lesson_01.check_parameters(50_992)  # correct
     lesson_01.check_parameters(1)  # stays correct
     lesson_01.check_pca(lambda mean, components: None)  # not started: not kept

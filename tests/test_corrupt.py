@@ -42,6 +42,12 @@ def test_one_whole_square_is_erased_in_each_image_and_nothing_else():
         assert rows.max() - rows.min() == 3 and columns.max() - columns.min() == 3
 
 
+def test_equal_generators_erase_equal_places():
+    images = torch.ones(50, 1, 9, 11)
+    one, again, other = (erase_patches(images, 4, seeded(seed))[1] for seed in (1, 1, 2))
+    assert torch.equal(one, again) and not torch.equal(one, other)
+
+
 def test_every_place_of_the_square_is_equally_likely():
     n, places = 12_000, 12  # a 2 x 2 square in 4 x 5 pixels has 3 x 4 places
     _, mask = erase_patches(torch.ones(n, 1, 4, 5), 2, seeded())

@@ -13,7 +13,7 @@ from course_utils.models.cvae import (
     join_label,
     sample,
 )
-from course_utils.models.vae import VAE, VAEConfig, vae_loss
+from course_utils.models.vae import VAE, VAEConfig, start_at_mean, vae_loss
 from course_utils.training import update
 
 SMALL = ConditionalVAEConfig(latent_size=4, widths=(16,))
@@ -49,6 +49,14 @@ def test_encoder_and_decoder_both_depend_on_the_label():
     z = torch.randn(5, 4)
     differs = model.decode(z, LABELS) != model.decode(z, (LABELS + 1) % 10)
     assert differs.flatten(1).any(dim=1).all()
+
+
+def test_started_at_the_mean_the_mean_image_is_what_black_was_before():
+    model, x = small_model(), images()
+    mean = x.mean(dim=0, keepdim=True).expand_as(x)
+    before = model.encode(torch.zeros_like(x), LABELS)
+    start_at_mean(model, x)
+    torch.testing.assert_close(model.encode(mean, LABELS), before)
 
 
 def test_with_label_weights_zero_it_is_the_plain_vae():
@@ -140,3 +148,5 @@ def test_sampling_repeats_with_its_generator_and_gives_the_mode_back():
     with pytest.raises(ValueError):
         sample(model, LABELS + 10, torch.Generator())
     assert model.training
+    sample(model.eval(), LABELS, torch.Generator())
+    assert not model.training

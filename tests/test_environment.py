@@ -1,10 +1,12 @@
 """Threads are settled before torch is imported; what the user has set stays."""
 
+import io
 import os
 import subprocess
 import sys
 import time
 
+from course_utils import environment
 from course_utils.environment import (
     MOST_THREADS,
     data_source,
@@ -24,6 +26,13 @@ def run(code, **variables):
 def test_threads_are_at_most_the_cores_one_may_use():
     assert 1 <= usable_cores() <= (os.cpu_count() or 1)
     assert int(thread_settings()["OMP_NUM_THREADS"]) == min(MOST_THREADS, usable_cores())
+
+
+def test_a_quota_of_one_and_a_half_cores_is_two(monkeypatch):
+    quota = lambda *_, **__: io.StringIO("150000 100000")  # noqa: E731  microseconds
+    monkeypatch.setattr(environment, "open", quota, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert usable_cores() == 2
 
 
 def test_torch_takes_the_threads_that_start_has_set():

@@ -13,6 +13,7 @@ from course_utils.models.gan import (
     discriminator_loss,
     frozen,
     generator_loss,
+    leaky_layers,
     penalized_discriminator_loss,
     sample,
     saturating_generator_loss,
@@ -206,6 +207,20 @@ def test_the_same_noise_alone_and_in_a_batch_gives_the_same_image(players):
     torch.testing.assert_close(generator(z)[2:3], generator(z[2:3]))
 
 
+def test_noise_is_standard_normal(players):
+    z = players[0].noise(20_000, torch.Generator().manual_seed(0)).flatten()
+    # 5 standard errors of a mean, and of a variance
+    assert z.mean().abs() < 5 * len(z) ** -0.5 and (z.var() - 1).abs() < 5 * (2 / len(z)) ** 0.5
+
+
+def test_a_fifth_of_what_is_below_0_passes_a_layer():
+    layers = leaky_layers((1, 1, 1))
+    for linear in (layers[0], layers[2]):
+        nn.init.ones_(linear.weight)
+        nn.init.zeros_(linear.bias)
+    torch.testing.assert_close(layers(torch.tensor([[1.0], [-1.0]])), torch.tensor([[1.0], [-0.2]]))
+
+
 def test_samples_come_from_the_seed_and_give_the_mode_back(players):
     generator = players[0].train()
     a, b = (sample(generator, 3, torch.Generator().manual_seed(4)) for _ in range(2))
@@ -218,6 +233,7 @@ def test_samples_come_from_the_seed_and_give_the_mode_back(players):
 def test_the_moving_average_can_be_sampled(players):
     average = MovingAverage(players[0])
     assert sample(average.model, 2, torch.Generator().manual_seed(0)).shape == (2, 1, 28, 28)
+    assert not average.model.training  # it stays in eval mode
 
 
 def test_a_point_generator_learns_the_place_of_the_data():

@@ -83,6 +83,7 @@ def test_offline_the_glyphs_stand_in_and_one_line_says_so(tmp_path, monkeypatch,
     assert data.name == "glyphs" and data.train.factors.shape[0] == 60_000
     assert data.train.images.shape == (60_000, 1, 28, 28) and data.test.labels.shape == (10_000,)
     assert data.train.images.dtype == torch.uint8 and data.train.labels.dtype == torch.int64
+    assert not torch.equal(data.train.labels[:10_000], data.test.labels)  # another seed
     # 10 classes, equally likely: 5 standard errors around 6,000
     assert (data.train.labels.bincount() - 6_000).abs().max() < 5 * (60_000 * 0.09) ** 0.5
 

@@ -17,6 +17,20 @@ def test_singular_values_come_near_one_and_vectors_stay(shape):
     torch.testing.assert_close(found, torch.diag_embed(diagonal), rtol=0, atol=1e-3)
 
 
+def test_one_turn_is_the_polynomial_of_the_paper():
+    s = torch.tensor([0.8, 0.6])  # singular values with sum of squares 1: the norm changes nothing
+    found = orthogonalize(torch.diag(s)[None], turns=1)[0]
+    wanted = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5  # Jordan et al. 2024
+    torch.testing.assert_close(found, torch.diag(wanted))
+
+
+def test_each_matrix_of_a_stack_is_treated_as_if_it_were_alone():
+    x = torch.randn(3, 4, 6, generator=torch.Generator().manual_seed(0))
+    x *= torch.tensor([1e-3, 1.0, 1e3])[:, None, None]
+    alone = torch.cat([orthogonalize(matrix[None]) for matrix in x])
+    torch.testing.assert_close(orthogonalize(x), alone)
+
+
 def test_a_gradient_of_zero_moves_nothing_and_stays_finite():
     weight = nn.Parameter(torch.ones(3, 4))
     weight.grad = torch.zeros(3, 4)

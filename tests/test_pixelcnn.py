@@ -138,6 +138,8 @@ def test_sampling_repeats_with_its_generator_and_gives_the_mode_back():
     with pytest.raises(IndexError):
         sample(model, LABELS + 10, torch.Generator())  # no such labels
     assert model.training
+    sample(model.eval(), LABELS, torch.Generator())
+    assert not model.training
 
 
 def test_a_fixed_batch_is_learned_in_seconds():

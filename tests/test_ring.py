@@ -16,6 +16,11 @@ def test_points_lie_on_their_modes_with_the_stated_deviation():
     assert offsets.mean(dim=0).abs().max() < 5 * DEVIATION / len(points) ** 0.5
 
 
+def test_equal_generators_draw_equal_points():
+    one, again, other = (draw_ring(100, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
+    assert torch.equal(one, again) and not torch.equal(one, other)
+
+
 def test_real_points_have_all_modes_and_nearly_all_lie_within_three_deviations():
     modes, share = count_modes(draw_ring(20_000, torch.Generator().manual_seed(1)))
     assert modes == 8

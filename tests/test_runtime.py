@@ -1,6 +1,7 @@
 """Seeds, device, number format, and checkpoints that are whole or not there."""
 
 import pickle
+import random
 import subprocess
 import sys
 
@@ -21,9 +22,9 @@ from course_utils.runtime import (
 
 def test_equal_seeds_give_equal_numbers():
     seed_everything(3)
-    first = torch.rand(5)
+    first, of_python = torch.rand(5), random.random()
     seed_everything(3)
-    assert torch.equal(first, torch.rand(5))
+    assert torch.equal(first, torch.rand(5)) and random.random() == of_python
 
 
 def test_the_device_can_be_chosen_by_the_environment(monkeypatch):

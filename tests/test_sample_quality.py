@@ -77,6 +77,13 @@ def test_kernel_distance_of_a_shift_equals_its_expectation():
     assert abs(value - expected) < 5 * error < 0.2 * expected
 
 
+def test_the_kernel_does_not_grow_with_the_number_of_features():
+    # k = (x y / F + 1)^3: within the ones 8, within the zeros 1, between them 1
+    for F in (1, 64):
+        distance = kernel_distance(torch.ones(4, F), torch.zeros(4, F), block=2)
+        assert distance == pytest.approx((8 + 1 - 2 * 1, 0))
+
+
 def test_kernel_distance_compares_no_item_with_itself():
     x = torch.tensor([[1.0], [2.0], [1.0], [2.0]])
     # blocks (1, 2): within, the one pair gives (2 + 1)^3 = 27; between: 8, 27, 27, 125

@@ -39,6 +39,11 @@ def test_grams_of_a_large_vocabulary_are_not_mixed_up():
     assert distinct_share(texts, 8) == pytest.approx(len(rows) / (4 * 53))
 
 
+def test_grams_with_the_largest_token_are_not_mixed_up_with_the_next_ones():
+    assert distinct_share(torch.tensor([[0, 1, 0]]), 2) == 1  # 01 and 10
+    assert distinct_share(torch.tensor([[0, 2, 1, 0]]), 2) == 1
+
+
 @pytest.mark.parametrize("rows", [1, 2, 8])
 def test_a_judge_sees_the_prompt_and_is_asked_about_each_token(rows):
     """The judge expects the last token again with p = 3/4, any other of 3 with 1/8."""

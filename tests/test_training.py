@@ -121,6 +121,8 @@ def test_evaluate_is_in_eval_mode_repeats_exactly_and_gives_the_mode_back():
     one = evaluate(model, pieces(x, y, 5), regression_loss)
     assert one == evaluate(model, pieces(x, y, 5), regression_loss)
     assert model.training
+    evaluate(model.eval(), [(x, y)], regression_loss)
+    assert not model.training
 
 
 def test_evaluate_gives_the_mode_back_after_an_exception():
@@ -172,8 +174,8 @@ def test_train_epoch_steps_the_schedule_and_the_average_once_a_batch():
 
 def test_moving_average_equals_torchs_once_its_short_memory_has_grown():
     model = linear_model()
-    ours = MovingAverage(model, decay=0.5)
-    theirs = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.5))
+    ours = MovingAverage(model, decay=0.9)
+    theirs = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9))
     ours.updates = 100  # past the start, where ours remembers less on purpose
     theirs.update_parameters(model)  # torch's first call copies
     for step in range(5):
@@ -182,6 +184,15 @@ def test_moving_average_equals_torchs_once_its_short_memory_has_grown():
         ours.update(model)
         theirs.update_parameters(model)
     torch.testing.assert_close(ours.model.weight, theirs.module.weight)
+
+
+def test_a_young_average_forgets_its_start():
+    model = linear_model()
+    average, start = MovingAverage(model, decay=0.999), model.weight.detach().clone()
+    with torch.no_grad():
+        model.weight += 10
+    average.update(model)  # the first decay is 1 / 10
+    torch.testing.assert_close(average.model.weight, start + 9)
 
 
 def test_moving_average_copies_buffers_and_asks_for_no_gradient():

@@ -289,13 +289,25 @@ def test_the_same_seed_gives_the_same_samples_in_the_data_range():
     assert one.equal(two) and not one.equal(other)
 
 
+def test_samples_are_decoded_from_draws_of_the_prior():
+    model, seen = small_vae(), []
+    model.decoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    sample(model, 10_000, torch.Generator().manual_seed(0))
+    (z,) = seen
+    # 5 standard errors of a mean, and of a variance, of 10,000 draws
+    assert z.mean(dim=0).abs().max() < 5 * 10_000**-0.5
+    assert (z.var(dim=0) - 1).abs().max() < 5 * (2 / 10_000) ** 0.5
+
+
 def test_sampling_gives_the_mode_back_also_after_an_error():
     model = small_vae().train()
     model.decoder.append(torch.nn.Dropout())  # in eval mode it does nothing
     one, two = (sample(model, 6, torch.Generator().manual_seed(1)) for _ in range(2))
     assert one.equal(two)
     assert model.training
-    model.decoder = None
+    sample(model.eval(), 2, torch.Generator())
+    assert not model.training
+    model.train().decoder = None
     with pytest.raises(TypeError):
         sample(model, 2, torch.Generator())
     assert model.training

@@ -14,6 +14,14 @@ def test_random_windows_give_each_token_the_one_that_follows_it():
     assert seen.min() == 0 and max(y.max() for _, y in batches) == 99  # both ends are reached
 
 
+def test_equal_generators_draw_equal_windows_and_others_others():
+    one, again, other = (
+        next(random_windows(torch.arange(1000), 8, 50, 1, torch.Generator().manual_seed(seed)))[0]
+        for seed in (1, 1, 2)
+    )
+    assert torch.equal(one, again) and not torch.equal(one, other)
+
+
 def test_a_text_of_one_window_can_be_read():
     x, y = next(random_windows(torch.arange(5), 4, 2, 1, torch.Generator()))
     assert x[0].tolist() == [0, 1, 2, 3] and y[1].tolist() == [1, 2, 3, 4]
