@@ -36,6 +36,7 @@ PIXELS = [
     (784 * math.log(0.9), "minus"),
     (-784 * math.log2(0.9), "bits"),
     (119, "bits"),
+    (83, "rounded"),
     (-784 * math.log10(0.9), "base 10"),
     (-math.log(0.9), "sum over all"),
     (-784 * math.log(0.1), "wrong value"),
@@ -56,6 +57,8 @@ GAUSSIAN = [
     (lambda x, m, s: gaussian_loss(x, m, s.exp()), "not its logarithm"),
     (lambda x, m, s: gaussian_loss(x, m, s) + (0.5 * ((x - m) / s) ** 2).mean(), "halved"),
     (lambda x, m, s: torch.tensor(math.inf), "became 0"),
+    (lambda x, m, s: (0.5 * (x - m) ** 2 / s + s.log() + 0.5 * LN_2PI).mean(), "std squared"),
+    (lambda x, m, s: gaussian_loss(x, m, s) - s.log() + s, "ln(std) belongs"),
     (lambda x, m, s: -torch.distributions.Normal(m, s).log_prob(x), "expected one number"),
 ]
 KL = [
@@ -77,6 +80,7 @@ SAMPLER = [
     (lambda w, m, s, n: draw(w, m, s.sqrt(), n), "root"),
     (lambda w, m, s, n: draw(w, m, torch.ones(3), n), "bell's own"),
     (lambda w, m, s, n: draw(w, m, 0 * s, n), "add noise"),
+    (lambda w, m, s, n: draw(w, m, 0 * s, n) + 0.3, "drawn anew"),
     (lambda w, m, s, n: draw(w, m, s, 1).expand(n), "all draws are the same"),
     (lambda w, m, s, n: draw(w, m, s, 10), "shape (10000,)"),
     (lambda w, m, s, n: draw(w.sqrt(), m, s, n), "shares"),

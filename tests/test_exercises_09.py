@@ -25,6 +25,13 @@ def nucleus(logits, late, descending=True, back=True):
     return logits.masked_fill(gone.scatter(0, order, gone) if back else gone, NEVER)
 
 
+def top_p_of_logits(logits, share):
+    """The softmax forgotten: logits are added up."""
+    largest, order = logits.sort(descending=True)
+    gone = largest.cumsum(0) - largest >= share
+    return logits.masked_fill(gone.scatter(0, order, gone), NEVER)
+
+
 def accept(p, q):
     rest = (p - q).clamp(min=0)
     return (p / q).clamp(max=1), rest / rest.sum()
@@ -62,6 +69,7 @@ EXERCISES = {
             (lambda x, s: nucleus(x, lambda p: p.cumsum(0) >= 0), "no token stays"),
             (lambda x, s: nucleus(x, lambda p: p.cumsum(0) - p >= s, False), "descending"),
             (lambda x, s: nucleus(x, lambda p: p.cumsum(0) - p >= s, True, False), "scatter"),
+            (top_p_of_logits, "softmax"),
             (lambda x, s: x, "all tokens stay"),
             (lambda x, s: top_k(x, 3), "the fewest"),
             (lambda x, s: top_p(x, s).softmax(0), "not impossible"),

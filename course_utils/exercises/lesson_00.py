@@ -34,6 +34,8 @@ def check_pixels(nats_per_image: float) -> str | None:
     answer = given_number(nats_per_image)
     if abs(answer - NATS) < 0.1:
         return None
+    if abs(answer - NATS) < 1:
+        return "nearly right, but rounded: give one digit after the point"
     mistakes = {
         "the sign is turned round: a surprise is minus the logarithm": -NATS,
         "this is in bits; use the natural logarithm": NATS / math.log(2),
@@ -75,9 +77,10 @@ def _gaussian_mistakes(x: Tensor, mean: Tensor, std: Tensor) -> dict[str, float]
     right = total / len(x)
     as_variance = -_log_density(x, mean, 0.5 * std.log()).mean().item()
     as_log = -_log_density(x, mean, std).mean().item()
+    squares = 0.5 * ((x - mean) / std).square().mean()
     return {
         "the minus is missing: the loss is the negative log density": -right,
-        "you took the sum over the items; take the mean": total,
+        "you took the sum over the items; take the mean (each number of x is an item)": total,
         "this is in bits; use the natural logarithm": right / math.log(2),
         "the constant ln(2 pi) / 2 is missing": right - constant,
         "ln(2 pi) needs its factor 1/2": right + constant,
@@ -85,6 +88,8 @@ def _gaussian_mistakes(x: Tensor, mean: Tensor, std: Tensor) -> dict[str, float]
         "the sign of ln(std) is turned round": right - 2 * log_std,
         "std is a deviation, not a variance: square it in the denominator": as_variance,
         "std is the deviation itself, not its logarithm": as_log,
+        "the square is divided by std; divide by std squared": right + squares.mul(std - 1).item(),
+        "there is std where ln(std) belongs": right + std.item() - log_std,
     }
 
 
@@ -185,7 +190,7 @@ def _spread_hint(spread: Tensor, stds: Tensor) -> str | None:
         if ((spread / wrong - 1).abs() < 0.12).all():
             return hint
     if (spread < 0.1 * stds).all():
-        return "every draw sits on the mean of its bell; add noise times its deviation"
+        return "all draws of a bell are the same; add noise, drawn anew for each draw"
     return f"the bells' deviations are {_list(spread)}; we expect {_list(stds)}"
 
 

@@ -93,7 +93,9 @@ def check_top_p(keep: Callable[[Tensor, float], Tensor]) -> str | None:
             return "the token that crosses the share belongs to the nucleus; yours is dropped"
         if len(kept) == len(P):
             return f"for {share} all tokens stay; do you begin with the likeliest (descending)?"
-        if share == 0.7 and kept in ([0, 1], [0, 1, 2]):
+        if share == 0.7 and kept == [0, 1, 2]:
+            return "you added up logits; take their softmax first, then add up probabilities"
+        if share == 0.7 and kept == [0, 1]:
             return "you sorted, but did not carry the answer back to the old places (scatter)"
         return f"for {share} you kept the tokens {kept}; the fewest that hold it are {right}"
     return None
