@@ -224,7 +224,7 @@ def plot_matrix(
     for row in range(rows):
         for column in range(columns):
             value = values[row, column].item()
-            color = "white" if value > 0.6 * darkest else "black"
+            color = "white" if value > 0.71 * darkest else "black"
             ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=color, fontsize=8)
     ax.set_yticks(range(rows), row_names)
     ax.set_xticks(range(columns), column_names, rotation=30, ha="right")

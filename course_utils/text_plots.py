@@ -44,14 +44,14 @@ def show_text(
     ax = new_axes(0.1 * columns + 1.2, 0.22 * (row + 1) + 0.3, ax)
     scale = plt.cm.ScalarMappable(plt.Normalize(low, high), "RdBu_r" if low < 0 else "Blues")
     for token, value, (row, column, width) in zip(tokens, values, places, strict=True):
-        face = scale.to_rgba(value.item(), alpha=0.75)  # pale enough for black letters
+        face = scale.to_rgba(value.item(), alpha=0.6)  # pale enough for black letters
         ax.add_patch(plt.Rectangle((column, row), width, 1, facecolor=face, edgecolor="white"))
         for i, character in enumerate(visible(token)):
             at = (column + i + 0.5, row + 0.55)
             ax.text(*at, character, family="monospace", fontsize=8, ha="center", va="center")
     ax.set(xlim=(0, columns), ylim=(places[-1][0] + 1, 0))
     ax.set_axis_off()
-    bar = ax.figure.colorbar(scale, ax=ax, fraction=0.03, pad=0.01, aspect=12, alpha=0.75)
+    bar = ax.figure.colorbar(scale, ax=ax, fraction=0.03, pad=0.01, aspect=12, alpha=0.6)
     bar.set_label(label, fontsize=8)
     bar.ax.tick_params(labelsize=7)
     return ax

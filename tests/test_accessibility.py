@@ -45,7 +45,9 @@ def outside_fences(text):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_headings_of_a_page_step_down_one_level_at_a_time(page):
-    text = outside_fences(page.read_text(encoding="utf-8"))
+    text = page.read_text(encoding="utf-8")
+    opening = "# README\n" if text.startswith("```{include} README.md") else ""
+    text = opening + outside_fences(text)
     levels = [len(marks) for marks in re.findall(r"^(#+) ", text, re.MULTILINE)]
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(b <= a + 1 for a, b in zip(levels, levels[1:], strict=False))
@@ -90,7 +92,6 @@ def on_white(color):
     return [alpha * channel + 1 - alpha for channel in (red, green, blue)]
 
 
-@pytest.mark.xfail(strict=True, reason="white letters from 0.6 of the largest on: 3.2 of 4.5")
 def test_every_number_of_a_matrix_can_be_read_on_its_field():
     names = [str(column) for column in range(21)]
     ax = plot_matrix(torch.linspace(0, 1, 21)[None], ["row"], names, "shares")
@@ -101,7 +102,6 @@ def test_every_number_of_a_matrix_can_be_read_on_its_field():
         assert contrast(letter, field) >= READABLE, text.get_text()
 
 
-@pytest.mark.xfail(strict=True, reason="black letters on the fullest fields: 3.4 of 4.5")
 @pytest.mark.parametrize("limits", [(0.0, 1.0), (-1.0, 1.0)])
 def test_every_letter_can_be_read_on_its_field(limits):
     ax = show_text("a" * 21, torch.linspace(*limits, 21), "share", limits)

@@ -84,6 +84,7 @@ EXERCISES = {
             (lambda w: effective(w).mean(), "per image"),
             (lambda w: of_weights(w.exp()), "exp(-90)"),
             (lambda w: w.exp().max(0).values, "over the first axis"),
+            (lambda w: of_weights((w - w.max()).exp()), "own largest"),
         ],
     ),
 }

@@ -63,6 +63,7 @@ EXERCISES = {
         penalty,
         [
             (lambda j, x: slopes(j, x).norm(dim=1).mean(), "square it"),
+            (lambda j, x: torch.autograd.grad(j(x).sum(), x)[0].square().sum(), "of its own"),
             (lambda j, x: slopes(j, x).square().mean(), "sum over them"),
             (lambda j, x: slopes(j, x).square().sum(), "mean over it"),
             (lambda j, x: slopes(j, x, reduce=torch.mean).square().sum(1).mean(), "logits.sum()"),

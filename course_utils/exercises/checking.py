@@ -44,6 +44,10 @@ class NotStarted(Exception):
     """The learner's stub still returns nothing."""
 
 
+class Misshapen(ValueError):
+    """An answer of the wrong form; its message is the hint."""
+
+
 def given(answer: object) -> object:
     """The answer itself, if there is one: a stub that returns None or `...` is *not started*."""
     if answer is None or answer is ...:
@@ -55,7 +59,7 @@ def given_tensor(answer: object, shape: tuple[int, ...]) -> Tensor:
     """The answer as a float tensor of this shape; anything else raises, which becomes a hint."""
     answer = torch.as_tensor(given(answer)).float()
     if answer.shape != shape:
-        raise ValueError(f"expected the shape {tuple(shape)}, got {tuple(answer.shape)}")
+        raise Misshapen(f"expected the shape {tuple(shape)}, yours is {tuple(answer.shape)}")
     return answer
 
 
@@ -63,7 +67,7 @@ def given_number(answer: object) -> float:
     """A number or a tensor with one element; anything else raises, which becomes a hint."""
     answer = torch.as_tensor(given(answer)).float()
     if answer.numel() != 1:
-        raise ValueError(f"expected one number, got a tensor of shape {tuple(answer.shape)}")
+        raise Misshapen(f"expected one number, yours has the shape {tuple(answer.shape)}")
     return answer.item()
 
 
@@ -98,6 +102,8 @@ def exercise(check: Callable[..., str | None]) -> Callable[..., Verdict]:
             verdict = Verdict("not yet", hint) if hint else Verdict("correct")
         except NotStarted:
             verdict = Verdict("not started")
+        except Misshapen as error:
+            verdict = Verdict("not yet", str(error))
         except Exception as error:  # whatever the learner's code raises is the learner's to read
             verdict = Verdict("not yet", f"your code raised {type(error).__name__}: {error}")
         print(verdict)

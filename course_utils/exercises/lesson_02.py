@@ -142,4 +142,7 @@ def check_effective_draws(effective_draws: Callable[[Tensor], Tensor]) -> str | 
         return "expected (w_1 + ... + w_k)^2 / (w_1^2 + ... + w_k^2) over the first axis"
     if not _near(given(effective_draws(log_w - 90)), answer):
         return "exp(-90)^2 is 0 in float32: subtract the largest log weight first, or use softmax"
+    apart = log_w - torch.tensor([0.0, 0.0, 0.0, 0.0, 300.0])
+    if not _near(given(effective_draws(apart)), answer):
+        return "subtract each image's own largest log weight: images differ by hundreds of nats"
     return None

@@ -93,7 +93,10 @@ def check_means(move: Callable[[Tensor, Tensor], Tensor]) -> str | None:
     counts = torch.bincount(nearest, minlength=6).unsqueeze(1)  # (6, 1)
     sums = torch.zeros(6, 3).index_add(0, nearest, z)
     right = torch.where(counts > 0, sums / counts.clamp(min=1), codebook)
-    answer = given_tensor(move(z.clone(), codebook.clone()), (6, 3))
+    theirs = codebook.clone()
+    answer = given_tensor(move(z.clone(), theirs), (6, 3))
+    if not torch.equal(theirs, codebook):
+        return "your function changes the codebook that it was given; return a new one"
     if answer[5].isnan().any():
         return "a code that nobody chose became nan (0 / 0): leave such a code where it is"
     guesses = {

@@ -20,6 +20,7 @@ def check_frechet(distance: float) -> str | None:
         "this is one of the two parts; add the other one": 4,
         "this is the root; the distance as used here is squared": math.sqrt(8),
         "the deviations count by their squared difference, (1 - 3)^2": 4 + 8,
+        "subtract the deviations: (1 - 3)^2, not (1 + 3)^2": 4 + 16,
     }
     return compare(
         float(distance), 8, guesses, "(difference of means)^2 + (difference of deviations)^2"

@@ -6,17 +6,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from course_utils.exercises.checking import exercise, given
+from course_utils.exercises.checking import exercise, given, given_tensor
 
 P = torch.tensor([0.06, 0.5, 0.04, 0.3, 0.1])  # not sorted
 
 
 def _kept(answer: object, logits: Tensor) -> Tensor:
     """Which tokens are still possible (V,); anything but logits of this shape becomes a hint."""
-    answer = torch.as_tensor(given(answer)).float()
-    if answer.shape != logits.shape:
-        raise ValueError(f"expected the shape {tuple(logits.shape)}, got {tuple(answer.shape)}")
-    return answer > float("-inf")
+    return given_tensor(answer, logits.shape) > float("-inf")
 
 
 def _changed(answer: Tensor, logits: Tensor) -> str | None:
@@ -112,9 +109,7 @@ def check_accept(rule: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> str
     pair = given(rule(p.clone(), q.clone()))
     if not isinstance(pair, tuple) or len(pair) != 2:
         return "return two tensors: the probability to accept, and the distribution of a redraw"
-    accept, redraw = (torch.as_tensor(given(part)).float() for part in pair)
-    if accept.shape != p.shape or redraw.shape != p.shape:
-        raise ValueError(f"expected twice (4,), got {tuple(accept.shape)}, {tuple(redraw.shape)}")
+    accept, redraw = (given_tensor(part, p.shape) for part in pair)
     close = lambda a, b: torch.allclose(a, b, atol=1e-5)  # noqa: E731
     if close(accept, p / q):
         return "p / q is above 1 for the first token; a probability is at most 1"
