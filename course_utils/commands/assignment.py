@@ -21,12 +21,13 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from course_utils.cli import UsageError
 from course_utils.commands.notebook import (
     NOTEBOOKS,
+    chosen_lessons,
     code_cells,
     is_setup,
     read,
     write_atomically,
 )
-from course_utils.commands.student import chosen_lessons, usable
+from course_utils.commands.student import usable
 from course_utils.commands.tidy import KERNEL
 
 CONFIG = """# Settings of nbgrader for this folder; written once, yours to change.

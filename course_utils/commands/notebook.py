@@ -89,6 +89,15 @@ def find(name: str, folder: Path = NOTEBOOKS) -> Path:
     return known.get(stem) or number[0]
 
 
+def chosen_lessons(names: list[str], folder: Path = NOTEBOOKS) -> list[Path]:
+    """The lessons of these names, all if there are none; ValueError for anything else."""
+    every = lessons(folder)
+    paths = [find(name, folder) for name in names] or every
+    if wrong := [path for path in paths if path not in every]:
+        raise ValueError(f"{wrong[0].name} is not a lesson; give a number such as 06, or a name")
+    return list(dict.fromkeys(paths))
+
+
 def read(path: Path) -> nbformat.NotebookNode:
     """A notebook file as it is, nothing mended; ValueError when it is not a notebook of today."""
     try:

@@ -26,8 +26,7 @@ from pygments.lexers import PythonLexer
 
 from course_utils.cli import UsageError
 from course_utils.commands.formulas import mathml
-from course_utils.commands.notebook import ROOT, is_setup, read, write_atomically
-from course_utils.commands.student import chosen_lessons
+from course_utils.commands.notebook import ROOT, chosen_lessons, is_setup, read, write_atomically
 
 PAGE = Path(__file__).with_suffix(".html")
 LINES = 15.0  # of text that fill a slide

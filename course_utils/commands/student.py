@@ -23,10 +23,9 @@ from course_utils.cli import UsageError
 from course_utils.commands.notebook import (
     NOTEBOOKS,
     ROOT,
+    chosen_lessons,
     code_cells,
-    find,
     is_setup,
-    lessons,
     read,
     write_atomically,
 )
@@ -57,15 +56,6 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError(f"cannot write to {options.folder}: {error.strerror or error}") from None
     print(f"The copies are in {folder}; open them there, and call this again after an update.")
     return 0
-
-
-def chosen_lessons(names: list[str], folder: Path = NOTEBOOKS) -> list[Path]:
-    """The lessons of these names, all if there are none; ValueError for anything else."""
-    every = lessons(folder)
-    paths = [find(name, folder) for name in names] or every
-    if wrong := [path for path in paths if path not in every]:
-        raise ValueError(f"{wrong[0].name} is not a lesson; give a number such as 06, or a name")
-    return list(dict.fromkeys(paths))
 
 
 def usable(folder: Path) -> Path:
