@@ -16,14 +16,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_utils.data.text import load_text
-from course_utils.data.windows import random_windows, streams, whole_text
+from benchmarks.text import ours, shakespeare
+from course_utils.data.windows import streams, whole_text
 from course_utils.language_metrics import nats_per_token, nats_per_token_carried
 from course_utils.models import rnn
 from course_utils.models.ngram import NGram
-from course_utils.models.rnn import CarriedLoss, LSTMLanguageModel, RNNConfig, next_token_loss
-from course_utils.models.tokenizer import CharTokenizer
-from course_utils.models.transformer import GPT, GPTConfig, parameter_groups
+from course_utils.models.rnn import CarriedLoss, LSTMLanguageModel, RNNConfig
+from course_utils.models.transformer import GPT, GPTConfig
 from course_utils.muon import Muon
 from course_utils.training import update, warmup_then_decay
 
@@ -60,16 +59,7 @@ def passes(tokens: Tensor, steps: int) -> Iterable[tuple[tuple[Tensor, Tensor], 
 
 def train_gpt(tokens: Tensor, vocab_size: int, seed: int, steps: int, context: int) -> GPT:
     """`steps` batches of 2,048 characters."""
-    torch.manual_seed(seed)
-    model = GPT(GPTConfig(vocab_size, context))
-    matrices, others = parameter_groups(model, 1e-2)
-    optimizer = Muon(matrices, others, rate=0.04)
-    schedule = warmup_then_decay(optimizer, steps // 10, steps)
-    order = torch.Generator().manual_seed(seed)
-    for batch in random_windows(tokens, context, 2048 // context, steps, order):
-        update(model, batch, next_token_loss, optimizer)
-        schedule.step()
-    return model.eval()
+    return ours(tokens, GPTConfig(vocab_size, context), seed, steps, 2048 // context)[0]
 
 
 def in_time(train: Callable[[int], torch.nn.Module], budget: float) -> torch.nn.Module:
@@ -95,12 +85,7 @@ def overlapping(model: GPT, tokens: Tensor) -> float:
 
 def main(seeds: tuple[int, ...] = (0, 1, 2)) -> dict[str, list[float]]:
     """What was measured -> one number for each seed."""
-    text = load_text("tinyshakespeare")
-    if text.name != "tinyshakespeare":
-        raise SystemExit("this benchmark needs tiny Shakespeare: set COURSE_DATA, or a network")
-    tokenizer = CharTokenizer(text.train + text.validation)
-    train, validation = tokenizer.encode(text.train), tokenizer.encode(text.validation)
-    V = tokenizer.vocab_size
+    train, validation, V = shakespeare()
     results: dict[str, list[float]] = {}
 
     def keep(what: str, value: float) -> None:

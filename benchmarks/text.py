@@ -89,28 +89,35 @@ def plain(train: Tensor, vocab_size: int, seed: int, steps: int = 2000) -> tuple
     return model.eval(), time.process_time() - start
 
 
-def ours(train: Tensor, config: GPTConfig, seed: int, steps: int) -> tuple[nn.Module, float]:
-    """The recipe of notebook 08, 16 windows a step: the model, and its CPU seconds."""
+def ours(
+    train: Tensor, config: GPTConfig, seed: int, steps: int, windows: int = 16
+) -> tuple[nn.Module, float]:
+    """The recipe of notebook 08, so many windows a step: the model, and its CPU seconds."""
     torch.manual_seed(seed)
     model, start = GPT(config), time.process_time()
     matrices, others = parameter_groups(model, 1e-2)
     optimizer = Muon(matrices, others, rate=0.04)
     schedule = warmup_then_decay(optimizer, steps // 10, steps)
     order = torch.Generator().manual_seed(seed)
-    for batch in random_windows(train, config.context_size, 16, steps, order):
+    for batch in random_windows(train, config.context_size, windows, steps, order):
         update(model, batch, next_token_loss, optimizer)
         schedule.step()
     return model.eval(), time.process_time() - start
 
 
-def main(seeds: tuple[int, ...] = (0, 1, 2)) -> dict[str, list[float]]:
-    """What was measured -> one number for each seed."""
+def shakespeare() -> tuple[Tensor, Tensor, int]:
+    """Characters to train and to validate, and the number of kinds; no stand-in will do."""
     text = load_text("tinyshakespeare")
     if text.name != "tinyshakespeare":
         raise SystemExit("this benchmark needs tiny Shakespeare: set COURSE_DATA, or a network")
     tokenizer = CharTokenizer(text.train + text.validation)
     train, validation = tokenizer.encode(text.train), tokenizer.encode(text.validation)
-    V = tokenizer.vocab_size
+    return train, validation, tokenizer.vocab_size
+
+
+def main(seeds: tuple[int, ...] = (0, 1, 2)) -> dict[str, list[float]]:
+    """What was measured -> one number for each seed."""
+    train, validation, V = shakespeare()
     short = GPTConfig(V, context_size=64, layers=1)
     lesson = GPTConfig(V, context_size=128)
     results: dict[str, list[float]] = {}
