@@ -14,7 +14,7 @@ from torch.nn import Parameter
 
 
 def orthogonalize(matrices: Tensor, turns: int = 5) -> Tensor:
-    """(n, rows, columns) -> the same singular vectors, all singular values near 1 (0.7 to 1.2).
+    """(n, rows, columns) -> the same singular vectors, singular values from some 0.7 to 1.2.
 
     Newton-Schulz iteration: an odd polynomial of the singular values, by matrix products alone,
     with the coefficients of Jordan et al. 2024.

@@ -34,6 +34,7 @@ STYLE = {
     "lines.linewidth": 1.8,
     "legend.frameon": False,
 }
+LINES = ("-", "--", "-.", ":")  # curves differ by more than their color
 CLASS_COLORS = "tab10"  # ten digits; labels are also written as text, never by color alone
 
 
@@ -97,10 +98,9 @@ def plot_history(
 ) -> Axes:
     """Curves over epochs from 1 on: {"train": [...], "validation": [...]}, in `unit`."""
     ax = new_axes(5.0, 3.0, ax)
-    for name, values in history.items():
+    for line, (name, values) in zip(LINES * len(history), history.items(), strict=False):
         epochs = range(1, len(values) + 1)
-        dashes = "-" if name == "train" else "--"
-        ax.plot(epochs, values, dashes, marker=".", color=COLORS.get(name), label=name)
+        ax.plot(epochs, values, line, marker=".", color=COLORS.get(name), label=name)
     ax.set_xlabel(x_label)
     ax.set_ylabel(unit)
     ax.legend()
@@ -129,7 +129,7 @@ def plot_curves(
     """
     ax = new_axes(5.5, 3.2, ax)
     spare = iter([color for role, color in COLORS.items() if role not in curves])
-    for line, (name, y) in zip(["-", "--", "-.", ":"] * len(curves), curves.items(), strict=False):
+    for line, (name, y) in zip(LINES * len(curves), curves.items(), strict=False):
         y = torch.where(y.isfinite(), y, torch.nan)
         ax.plot(x.numpy(), y.numpy(), line, color=COLORS.get(name) or next(spare), label=name)
     ax.set_xlabel(x_label)

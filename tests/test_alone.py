@@ -108,6 +108,13 @@ def test_a_repository_that_is_not_there_gets_a_clear_answer(stranger, tmp_path):
     assert "Is git installed" in without_git.stderr.splitlines()[-1]
 
 
+def test_a_failed_clone_leaves_no_folder_behind(stranger, tmp_path):
+    cache = stranger.home / ".cache" / "nobody-nowhere"
+    shutil.rmtree(cache, ignore_errors=True)
+    done = stranger.set_up(tmp_path, **stranger.official(tmp_path / "gone"))
+    assert "Turn on internet" in done.stderr and os.listdir(cache) == []
+
+
 def test_where_the_course_is_installed_the_setup_cell_fetches_nothing(stranger, tmp_path):
     installed = {"PYTHONPATH": str(ROOT), "COURSE_REPO": str(tmp_path / "missing")}
     assert place(stranger.set_up(tmp_path, **installed)).is_relative_to(ROOT)

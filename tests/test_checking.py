@@ -1,5 +1,6 @@
 """A check answers correct, not yet or not started; it never raises and never hangs."""
 
+import signal
 import threading
 import time
 
@@ -66,6 +67,16 @@ def test_an_endless_loop_is_stopped_and_told(loop, monkeypatch):
     verdict = check_forever(loop)
     assert verdict.status == "not yet" and "0.2 s" in verdict.hint and "loop" in verdict.hint
     assert time.perf_counter() - start < 5
+
+
+def test_the_limit_holds_where_a_stop_by_hand_is_ignored_as_in_the_background(monkeypatch):
+    monkeypatch.setattr(checking, "TIME_LIMIT", 0.2)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert "0.2 s" in check_forever(never_ends).hint
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_the_limit_leaves_no_alarm_behind(monkeypatch):

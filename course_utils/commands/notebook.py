@@ -20,6 +20,7 @@ SETUP = (
     + """ Where the course is installed, it changes nothing.
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -40,11 +41,13 @@ if importlib.util.find_spec("course_utils") is None:
         try:
             subprocess.run(command, check=True, capture_output=True, timeout=120, env=no_questions)
         except (OSError, subprocess.SubprocessError) as error:
+            shutil.rmtree(copy, ignore_errors=True)
             reason = getattr(error, "stderr", None) or str(error).encode()
             raise RuntimeError(
                 f"The course could not be fetched from {source[-1]}: "
                 f"{reason.decode(errors='replace').strip()}. "
-                "Is git installed, and the internet switched on for this notebook?"
+                "Is git installed, and the internet switched on for this notebook? "
+                "(On Kaggle: Settings, Turn on internet.)"
             ) from None
         course = copy if other or course.exists() else copy.rename(course)
     sys.path.insert(0, str(course))

@@ -16,6 +16,7 @@ Verdicts are kept on this machine for `exercises.progress()`, one line each, in 
 import _thread
 import json
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -119,7 +120,7 @@ def time_limit(seconds: float) -> Iterator[None]:
     """Raise TimeoutError in the code inside when it takes longer, as an endless loop does.
 
     It works in the main thread, where notebooks run, and stops Python code, not one long call into
-    a library. A stop by hand goes through.
+    a library. A stop by hand goes through, also in a program of the background, which ignores it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -132,6 +133,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
     timer = threading.Timer(seconds, stop)
     timer.daemon = True
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer.start()
     try:
         yield
@@ -141,6 +143,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         raise TimeoutError(f"still running after {seconds:g} s; does a loop never end?") from None
     finally:
         timer.cancel()
+        signal.signal(signal.SIGINT, before)
 
 
 def progress_file() -> Path:
