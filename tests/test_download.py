@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from course_utils.commands.data import probe
 from course_utils.data.download import certificates, fetch
 from course_utils.data.sources import FILES, DataMissing, RemoteFile
 
@@ -147,3 +148,12 @@ def test_a_certificate_that_nobody_signed_is_refused(tmp_path):
         fetch(remote(f"https://127.0.0.1:{httpd.server_port}/good"), tmp_path / "data")
     httpd.shutdown()
     httpd.server_close()
+
+
+def test_the_probe_names_every_address_that_does_not_serve_its_file(server, capsys):
+    good = remote(server + "/good", server + "/packed")
+    assert probe({"first": (good,)}) == 0
+    assert "2 of 2 addresses" in capsys.readouterr().out
+    assert probe({"first": (good,), "second": (remote(server + "/good", server + "/page"),)}) == 1
+    said = capsys.readouterr().out
+    assert "3 of 4 addresses" in said and f"{server}/page: " in said and "a web page" in said

@@ -138,12 +138,12 @@ def test_the_data_command_says_what_is_missing_and_fails(tmp_path, monkeypatch, 
     monkeypatch.delenv("COURSE_DATA", raising=False)
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path))
     monkeypatch.setenv("COURSE_OFFLINE", "1")
-    assert data_command.main(Namespace()) == 1
+    assert data_command.main(Namespace(probe=False)) == 1
     out = capsys.readouterr().out
     assert out.count("MISSING") == 5 and "5 of 5 files are missing" in out and str(tmp_path) in out
 
 
 @pytest.mark.skipif("COURSE_DATA" not in os.environ, reason="needs the real files")
 def test_the_data_command_is_content_with_the_real_files(capsys):
-    assert data_command.main(Namespace()) == 0
+    assert data_command.main(Namespace(probe=False)) == 0
     assert capsys.readouterr().out.count(" yes ") == 5
