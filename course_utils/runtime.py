@@ -94,11 +94,15 @@ def load_checkpoint(path: str | Path) -> tuple[dict, dict[str, Tensor]]:
     Then `model = Model(Config(**config)); model.load_state_dict(weights)`. A file that is missing
     raises FileNotFoundError; one that is cut off, or no checkpoint, ValueError.
     """
+    if Path(path).exists() and not Path(path).is_file():
+        raise ValueError(f"{path} is not a file; give the path of a checkpoint")
     try:
         with safe_open(path, framework="pt") as file:
             config = json.loads((file.metadata() or {})["config"])
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        if not isinstance(config, dict):
+            raise TypeError("its config has no names")
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(
             f"{path} is no whole checkpoint of this course ({error}); delete it and train again"
         ) from error
