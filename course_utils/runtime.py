@@ -68,14 +68,25 @@ def save_checkpoint(path: str | Path, model: nn.Module, config: dict) -> None:
     """Write config and weights as one safetensors file, whole or not at all.
 
     `config` holds what is needed to build the model again, as JSON values
-    (`dataclasses.asdict(model.config)`). Written beside the target, then renamed over it.
+    (`dataclasses.asdict(model.config)`). Written beside the target, then renamed over it. Where
+    that fails, as on a full disk, OSError names the file, and what was there before stays.
     """
     path = Path(path)
     weights = {
         name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
     }
     content = save(weights, metadata={"config": json.dumps(config)})
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(path, content)
+    except OSError as error:
+        raise OSError(
+            f"{path} cannot be saved: {error.strerror or error}; free some space, or save to "
+            "another folder"
+        ) from error
+
+
+def _write_whole(path: Path, content: bytes) -> None:
     partial = NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".part", delete=False)
     try:
         with partial as file:
