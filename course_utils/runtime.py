@@ -68,14 +68,25 @@ def save_checkpoint(path: str | Path, model: nn.Module, config: dict) -> None:
     """Write config and weights as one safetensors file, whole or not at all.
 
     `config` holds what is needed to build the model again, as JSON values
-    (`dataclasses.asdict(model.config)`). Written beside the target, then renamed over it.
+    (`dataclasses.asdict(model.config)`). Written beside the target, then renamed over it. Where
+    that fails, as on a full disk, OSError names the file, and what was there before stays.
     """
     path = Path(path)
     weights = {
         name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
     }
     content = save(weights, metadata={"config": json.dumps(config)})
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(path, content)
+    except OSError as error:
+        raise OSError(
+            f"{path} cannot be saved: {error.strerror or error}; free some space, or save to "
+            "another folder"
+        ) from error
+
+
+def _write_whole(path: Path, content: bytes) -> None:
     partial = NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".part", delete=False)
     try:
         with partial as file:
@@ -94,11 +105,15 @@ def load_checkpoint(path: str | Path) -> tuple[dict, dict[str, Tensor]]:
     Then `model = Model(Config(**config)); model.load_state_dict(weights)`. A file that is missing
     raises FileNotFoundError; one that is cut off, or no checkpoint, ValueError.
     """
+    if Path(path).exists() and not Path(path).is_file():
+        raise ValueError(f"{path} is not a file; give the path of a checkpoint")
     try:
         with safe_open(path, framework="pt") as file:
             config = json.loads((file.metadata() or {})["config"])
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        if not isinstance(config, dict):
+            raise TypeError("its config has no names")
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(
             f"{path} is no whole checkpoint of this course ({error}); delete it and train again"
         ) from error

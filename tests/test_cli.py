@@ -11,6 +11,8 @@ from small_notebooks import ROOT, course, make_notebook
 from course_utils.commands import notebook, report
 from course_utils.commands.job import Row, hold
 
+NUMBER = '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [7]}'
+
 
 @pytest.mark.parametrize(
     ("words", "answer"),
@@ -25,12 +27,19 @@ from course_utils.commands.job import Row, hold
         (["run", "good.ipynb", "--save", "-p", "epochs=1"], "--save keeps"),
         (["run", "good.ipynb", "copy/good.ipynb"], "have the same name"),
         (["run", "text.ipynb"], "text.ipynb is not a notebook"),
+        (["run", "deep.ipynb"], "deep.ipynb is not a notebook"),
+        (["run", "number.ipynb"], "number.ipynb is not a notebook"),
+        (["run", "knobs.ipynb"], "the parameters cell is no plain Python"),
     ],
 )
 def test_a_wrong_word_gets_a_clear_answer_and_status_2(tmp_path, words, answer):
     make_notebook(tmp_path / "good.ipynb", "1")
     make_notebook(tmp_path / "copy" / "good.ipynb", "1")
-    (tmp_path / "text.ipynb").write_text("hello", encoding="utf-8")
+    for name, content in {"text": "hello", "deep": "[" * 100_000, "number": NUMBER}.items():
+        (tmp_path / f"{name}.ipynb").write_text(content, encoding="utf-8")
+    knobs = notebook.read(make_notebook(tmp_path / "knobs.ipynb", "1"))
+    knobs.cells[1].source += "\n%load_ext autoreload"
+    notebook.write(knobs, tmp_path / "knobs.ipynb")
     done = course(*words, cwd=tmp_path)
     assert (done.returncode, answer in " ".join(done.stderr.split())) == (2, True), done.stderr
     assert not (tmp_path / "build").exists()

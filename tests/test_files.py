@@ -75,6 +75,23 @@ def test_a_bad_copy_is_named_and_the_next_place_is_tried(file, tmp_path, capsys,
     assert os.listdir(tmp_path / "shared") == os.listdir(tmp_path / "cache") == ["file"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no pipes among its files")
+def test_a_pipe_a_device_and_a_giant_are_named_and_not_read(file, tmp_path, capsys):
+    place = tmp_path / "shared/file"
+    os.mkfifo(place)  # reading it would wait for ever
+    assert read_file(file) == CONTENT
+    place.unlink()
+    place.symlink_to("/dev/zero")  # this would fill the memory
+    assert find_file(file) == tmp_path / "cache/file"
+    place.unlink()
+    with place.open("wb") as giant:
+        giant.truncate(10**12)
+    assert find_file(file) == tmp_path / "cache/file"
+    out = capsys.readouterr().out
+    assert out.count(f"{place} is not used: ") == 3
+    assert "1,000,000,000,000 bytes instead of 120,000" in out
+
+
 def test_offline_says_where_it_looked_and_asks_no_server(file, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COURSE_OFFLINE", "1")
     with pytest.raises(DataMissing, match="COURSE_OFFLINE") as caught:

@@ -1,11 +1,13 @@
 """Seeds, device, number format, and checkpoints that are whole or not there."""
 
+import json
 import pickle
 import random
 import subprocess
 import sys
 
 import pytest
+import safetensors.torch
 import torch
 from torch import nn
 
@@ -86,6 +88,28 @@ def test_a_pickle_is_refused_and_never_executed(tmp_path):
     assert not (tmp_path / "executed").exists()
 
 
+@pytest.mark.parametrize("config", ["[" * 100_000, "[1]", "no json", "9" * 5000])
+def test_a_config_that_is_none_is_refused_in_words(tmp_path, config):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(safetensors.torch.save({"w": torch.zeros(1)}, metadata={"config": config}))
+    with pytest.raises(ValueError, match="no whole checkpoint.*delete it"):
+        load_checkpoint(path)
+
+
+def test_a_shape_that_no_machine_has_is_refused_in_words(tmp_path):
+    weight = {"dtype": "F32", "shape": [0, 2**63], "data_offsets": [0, 0]}
+    header = json.dumps({"__metadata__": {"config": "{}"}, "w": weight}).encode()
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(ValueError, match="no whole checkpoint"):
+        load_checkpoint(path)
+
+
+def test_a_folder_is_no_checkpoint(tmp_path):
+    with pytest.raises(ValueError, match="is not a file"):
+        load_checkpoint(tmp_path)
+
+
 def test_a_missing_checkpoint_is_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         load_checkpoint(tmp_path / "none.safetensors")
@@ -113,9 +137,11 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))
 try:
     save_checkpoint(sys.argv[1], nn.Linear(30, 20), {"version": 2})
-except OSError:
-    sys.exit(7)
+except OSError as error:
+    sys.exit(str(error))
 """
-    assert subprocess.run([sys.executable, "-c", code, str(path)]).returncode == 7
+    done = subprocess.run([sys.executable, "-c", code, str(path)], stderr=subprocess.PIPE)
+    words = f"{path} cannot be saved: File too large; free some space"
+    assert done.returncode == 1 and words in done.stderr.decode()
     assert load_checkpoint(path)[0] == {"version": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]

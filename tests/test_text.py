@@ -69,7 +69,14 @@ def test_a_file_of_ones_own_is_read_and_split(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "cannot be read"), (b"", "0 characters"), ("für".encode("latin-1"), "no UTF-8")],
+    [
+        (None, "cannot be read"),
+        (b"", "0 characters"),
+        ("für".encode("latin-1"), "no UTF-8"),
+        ("für ".encode() + "für".encode("latin-1"), "no UTF-8"),  # two encodings in one file
+        ("für".encode("utf-16"), "no UTF-8"),
+        ("fur".encode("utf-16-le"), "NUL characters; save it again"),
+    ],
 )
 def test_a_file_that_is_no_text_is_named_with_a_cure(tmp_path, content, words):
     path = tmp_path / "book.txt"
@@ -77,3 +84,19 @@ def test_a_file_that_is_no_text_is_named_with_a_cure(tmp_path, content, words):
         path.write_bytes(content)
     with pytest.raises(ValueError, match=words):
         load_text(str(path))
+
+
+def test_a_text_too_long_for_the_memory_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "library.txt"
+    with path.open("wb") as file:
+        file.truncate(10**9)
+    with pytest.raises(ValueError, match="1,000 MB, more than the 50 MB.*cut a piece"):
+        load_text(str(path))
+
+
+def test_what_is_no_file_is_not_opened(tmp_path):
+    pipe = tmp_path / "pipe.txt"
+    os.mkfifo(pipe) if hasattr(os, "mkfifo") else pipe.mkdir()
+    for name in (str(pipe), f"{tmp_path}/"):
+        with pytest.raises(ValueError, match="is not a file"):
+            load_text(name)

@@ -13,6 +13,7 @@ from course_utils.cli import unknown
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 RESULT = "application/vnd.course.result+json"
+NOT_PYTHON = (SyntaxError, TypeError, MemoryError, RecursionError)  # what `ast` says to that
 SETUP_LINE = "# Setup, the same in every notebook."
 
 SETUP = (
@@ -105,9 +106,10 @@ def read(path: Path) -> nbformat.NotebookNode:
     """A notebook file as it is, nothing mended; ValueError when it is not a notebook of today."""
     try:
         notebook = nbformat.v4.reads(path.read_text(encoding="utf-8"))
-        if notebook.nbformat == 4 and notebook.cells is not None:
+        if notebook.nbformat == 4:
+            "".join(cell.source for cell in notebook.cells)  # TypeError: what is there is no text
             return notebook
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise ValueError(f"{path.name} is not a notebook: {error}") from None
     raise ValueError(f"{path.name} has notebook format {notebook.nbformat}; open and save it anew")
 
@@ -139,14 +141,21 @@ def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
 
 
 def parameters(notebook: nbformat.NotebookNode) -> dict[str, Any]:
-    """Name -> default of each knob in the cell tagged `parameters` (None: not a plain value)."""
+    """Name -> default of each knob in the cell tagged `parameters` (None: not a plain value).
+
+    Raises ValueError when that cell is no plain Python.
+    """
     tagged = [c for c in code_cells(notebook) if "parameters" in c.metadata.get("tags", [])]
+    try:
+        nodes = [node for cell in tagged for node in ast.parse(cell.source).body]
+    except NOT_PYTHON as error:
+        raise ValueError(f"the parameters cell is no plain Python: {error}") from None
     knobs: dict[str, Any] = {}
-    for node in (node for cell in tagged for node in ast.parse(cell.source).body):
+    for node in nodes:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             try:
                 knobs[node.targets[0].id] = ast.literal_eval(node.value)
-            except ValueError:
+            except (ValueError, *NOT_PYTHON):
                 knobs[node.targets[0].id] = None
     return knobs
 

@@ -21,7 +21,15 @@ from course_utils.cli import UsageError, unknown
 from course_utils.commands import report
 from course_utils.commands.code import code_hash
 from course_utils.commands.job import Job, Row
-from course_utils.commands.notebook import code_cells, find, lessons, parameters, read, write
+from course_utils.commands.notebook import (
+    NOT_PYTHON,
+    code_cells,
+    find,
+    lessons,
+    parameters,
+    read,
+    write,
+)
 from course_utils.commands.progress import Progress, duration, table
 from course_utils.commands.tidy import tidy
 from course_utils.environment import usable_cores
@@ -80,7 +88,7 @@ def _change(text: str, knobs: dict[str, Any], notebook: str) -> tuple[str, Any]:
         raise ValueError(f"{notebook}: {unknown('parameter', name, knobs)}")
     try:
         value = ast.literal_eval(value)
-    except (ValueError, SyntaxError):
+    except (ValueError, *NOT_PYTHON):
         pass  # a word, as in -p profile=quick
     default = knobs[name]
     is_number = isinstance(value, int | float)

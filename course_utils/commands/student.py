@@ -82,7 +82,7 @@ def read_record(folder: Path) -> dict[str, dict[str, str]]:
         return {name: {key: entry[key] for key in KEYS} for name, entry in record.items()}
     except FileNotFoundError:
         return {}
-    except (ValueError, AttributeError, KeyError, TypeError):
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         print(f"{RECORD} cannot be read: every file here counts as yours, none is changed")
         return {}
 

@@ -11,6 +11,7 @@ reads as they are, and `tinyshakespeare.txt`. Every copy must have the right siz
 
 import difflib
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -42,8 +43,7 @@ def _good_copies(file: RemoteFile) -> Iterator[tuple[Path, bytes]]:
     for folder in data_folders():
         path = folder / file.path
         try:
-            content = path.read_bytes()
-            problem = file.problem_with(content)
+            content, problem = _read(path, file)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
@@ -52,6 +52,20 @@ def _good_copies(file: RemoteFile) -> Iterator[tuple[Path, bytes]]:
             yield path, content
         else:
             print(f"{path} is not used: {problem}.", flush=True)
+
+
+def _read(path: Path, file: RemoteFile) -> tuple[bytes, str | None]:
+    """The content and what is wrong with it, in words, or None.
+
+    A file of another size is not read, nor a pipe or a device, which may never end.
+    """
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
+        return b"", "it is not a file"
+    if about.st_size != file.size:
+        return b"", f"{about.st_size:,} bytes instead of {file.size:,}"
+    content = path.read_bytes()
+    return content, file.problem_with(content)
 
 
 def find_file(file: RemoteFile) -> Path | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from course_utils.data.files import check_name, read_file, say_stand_in
 from course_utils.data.sources import FILES, DataMissing
 
+LARGEST = 50_000_000  # bytes of a text of yours; its tokens alone take eight times as much memory
 TRAIN_SHARE = 0.9  # as in karpathy/char-rnn's descendants, so that losses can be compared
 
 
@@ -23,8 +24,8 @@ def load_text(name: str) -> Text:
     """Load "tinyshakespeare" or "python-docs", or a UTF-8 file of yours by its path ("book.txt").
 
     The help pages of Python stand in where the plays of Shakespeare are missing. Lines end in "\\n"
-    on every system. Any other name, a missing file, one that is no UTF-8 text or has fewer than 2
-    characters raises ValueError.
+    on every system. Any other name, a missing file, one that is no UTF-8 text, has fewer than 2
+    characters or more than 50 MB raises ValueError.
     """
     if "." in name or "/" in name or "\\" in name:
         return _split(Path(name).stem, _own_file(Path(name)))
@@ -40,6 +41,14 @@ def load_text(name: str) -> Text:
 
 def _own_file(path: Path) -> str:
     try:
+        size = path.stat().st_size
+        if not path.is_file():
+            raise ValueError(f"{path} is not a file; give the path of a text file")
+        if size > LARGEST:
+            raise ValueError(
+                f"{path} has {size / 1e6:,.0f} MB, more than the {LARGEST / 1e6:.0f} MB that fit "
+                "into memory as tokens; cut a piece out of it"
+            )
         text = path.read_text(encoding="utf-8-sig")  # without the mark that Windows puts in front
     except UnicodeDecodeError as error:
         raise ValueError(
@@ -51,6 +60,10 @@ def _own_file(path: Path) -> str:
             f"{path} cannot be read: {error.strerror}; give the path of a text "
             "file, or one of the names tinyshakespeare, python-docs"
         ) from error
+    if "\0" in text:  # what UTF-16 looks like, and a program
+        raise ValueError(
+            f"{path} is no text: it has NUL characters; save it again with the encoding UTF-8"
+        )
     if len(text) < 2:
         raise ValueError(f"{path} has {len(text)} characters; give a longer text")
     return text
