@@ -2,8 +2,8 @@
 
 Each size runs in a fresh process with one thread and random data. CPU ms: the median of the steps.
 MB: the peak above what the process held after its imports and one tiny step. Exponents are fitted
-to the four sizes by least squares in log-log: 1 means that twice the size costs twice as much. Their
-standard error tells how far the four points are from such a law. The factors of the matrix products
+to the four sizes by least squares in log-log: 1 means that twice the size costs twice as much; the
+error tells how far the four points are from such a law. Exponents of the matrix products
 are known; what a step costs apart from them grows more slowly or not at all, so at small sizes an
 exponent is smaller than the formula says.
 """

@@ -1,4 +1,4 @@
-"""What one training step costs in each lesson, and why it reaches so little of the machine's rate."""
+"""What a training step costs in each lesson, and where the machine's rate is lost."""
 
 import json
 import re
