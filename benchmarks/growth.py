@@ -129,7 +129,7 @@ GROWTHS = {
     "GPT: layers": Growth(
         1,
         lambda n: gpt_step(layers=n),
-        "all blocks cost the same, embedding and logits come once: just below 1",
+        "all blocks cost the same, embedding and logits come once: near 1",
     ),
     "GPT: characters in the context": Growth(
         64,
@@ -140,7 +140,8 @@ GROWTHS = {
     "attention alone: characters": Growth(
         128,
         attention_step,
-        "every character looks at every other one: time and memory grow with the square",
+        "every character looks at every earlier one: time and memory grow with the square; time grows "
+        "faster still where the scores no longer fit into the cache",
     ),
     "LSTM: characters in a chunk": Growth(
         32,

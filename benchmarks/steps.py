@@ -1,4 +1,30 @@
-"""What a training step costs in each lesson, and where the machine's rate is lost."""
+"""What a training step costs in each lesson, and where the machine's rate is lost.
+
+Each row is one fresh process: the lesson's network, loss, optimizer and batch, or the usual recipe
+with its own batch and loader. An item is an image or a character. Times are medians of the steps,
+the batch's loading included; peak MB is above the imports, with the data set in it. The machine's
+rate is that of the product of two matrices of 2048 x 2048, in the same process, format and number
+of threads; the share of it that a step reaches counts matrix products and convolutions alone (by
+torch's formulas), as if all else took no time. With one thread it is taken from CPU time, which
+other processes do not disturb; with two from wall time. Where time goes is from the fastest of 15
+profiled steps; the optimizer's own products count there twice.
+
+Why the share is low. It is the product of two columns: how much of the time the step multiplies
+matrices, and at which rate it does. The first loses most: about half of a step in float32 is
+elementwise work (activations, losses, Adam), which waits for memory, and the starting of some
+hundred operators, which costs the same for a batch of 64 as for one of 256. The second is high for
+the layers of 256 and more units, low for convolutions with few channels, for attention's small
+products, and for an LSTM, whose steps wait for each other. A format with a matrix unit (bfloat16
+where pick_dtype chooses it) raises the machine's rate several times, and the rest of a step not at
+all: steps become faster, and their share falls. The lower the share, the less there is to win by
+faster products, and the more by fewer and larger operators.
+
+What raises it, in the rows below: batches four times as large help the small networks (both GANs,
+the autoencoder, least the GPT), but take fewer steps a pass; Adam as one fused operator
+(fused=True) helps where it is not used yet, in notebooks 01 and 03; for the LSTM, larger batches
+share out Muon, whose products do not depend on the batch. Two threads of one core share its
+arithmetic units: compare the wall times of the rows with one and with two.
+"""
 
 import json
 import re
