@@ -8,15 +8,13 @@ they were.
 
 import argparse
 import json
-import platform
-import time
 from concurrent.futures import ProcessPoolExecutor
-from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks._page import draw_summary, page, spread
-from course_utils.environment import set_threads, usable_cores
+from benchmarks._run import run
+from course_utils.environment import set_threads
 
 FOLDER = Path(__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("[a-z]*.py"))
@@ -59,23 +57,6 @@ def forecast(results: dict, names: list[str], seeds: int) -> str:
     return "\n".join([head, *lines, f"  together {total:.0f} min"])
 
 
-def run(name: str, seeds: int) -> dict:
-    """Run one benchmark in this process: what RESULTS.json holds of it."""
-    from benchmarks._measure import peak_memory
-
-    start = time.perf_counter()
-    module = import_module(f"benchmarks.{name}")
-    values = module.main(tuple(range(seeds)))
-    return {
-        "what": module.__doc__.strip(),
-        "seeds": seeds,
-        "minutes": round((time.perf_counter() - start) / 60, 1),
-        "peak MB": round(peak_memory()),
-        "machine": _machine(),
-        "values": {what: [_short(value) for value in runs] for what, runs in values.items()},
-    }
-
-
 def write_page(results: dict) -> None:
     """RESULTS.md and the pictures in it, as far as their benchmarks have run."""
     (FOLDER / "RESULTS.md").write_text(page(results), encoding="utf-8")
@@ -85,19 +66,6 @@ def write_page(results: dict) -> None:
         from benchmarks.growth import draw
 
         draw(results["growth"]["values"], FOLDER / "growth.svg")
-
-
-def _short(value: float | str) -> float | str:
-    return value if isinstance(value, str) else float(f"{value:.4g}")
-
-
-def _machine() -> str:
-    import torch
-
-    return (
-        f"{platform.system()} {platform.machine()}, {usable_cores()} cores, "
-        f"Python {platform.python_version()}, torch {torch.__version__}"
-    )
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ GROWTHS = {
     "attention alone: characters": Growth(
         128,
         attention_step,
-        "every character looks at every earlier one: time and memory grow with the square; time grows "
+        "every character looks at every earlier one: time and memory grow with the square; time "
         "faster still where the scores no longer fit into the cache",
     ),
     "LSTM: characters in a chunk": Growth(
