@@ -1,19 +1,20 @@
-"""Run benchmarks and keep what they measured in benchmarks/RESULTS.md and RESULTS.json.
+"""Run benchmarks and keep what they measured in benchmarks/RESULTS.md, RESULTS.json and pictures.
 
 A benchmark is a module of this folder with `main(seeds) -> dict`: what was measured, with its unit
-(and what it must reach), -> one number for each seed, or a single one. Names given on the command
-line run those alone; the others' results stay as they were.
+(and what it must reach), -> one number for each seed, or a single one, or a text. Each runs in a
+process of its own. Names given on the command line run those alone; the others' results stay as
+they were.
 """
 
 import argparse
 import json
-import platform
-import time
-from importlib import import_module
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from statistics import fmean
 
-from course_utils.environment import set_threads, usable_cores
+from benchmarks._page import draw_summary, page, spread
+from benchmarks._run import run
+from course_utils.environment import set_threads
 
 FOLDER = Path(__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("[a-z]*.py"))
@@ -29,48 +30,42 @@ def main() -> None:
     set_threads()
     path = FOLDER / "RESULTS.json"
     results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    for name in options.names or NAMES:
+    names = options.names or NAMES
+    print(forecast(results, names, options.seeds), flush=True)
+    for name in names:
         print(f"{name} ...", flush=True)
-        start = time.perf_counter()
-        module = import_module(f"benchmarks.{name}")
-        values = module.main(tuple(range(options.seeds)))
-        results[name] = {
-            "what": module.__doc__.strip(),
-            "seeds": options.seeds,
-            "minutes": round((time.perf_counter() - start) / 60, 1),
-            "machine": _machine(),
-            "values": {what: [float(f"{x:.4g}") for x in runs] for what, runs in values.items()},
-        }
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
+            results[name] = fresh.submit(run, name, options.seeds).result()
         for what, runs in results[name]["values"].items():
-            print(f"  {what}: {_spread(runs)}", flush=True)
+            print(f"  {what}: {spread(runs)}", flush=True)
         results = dict(sorted(results.items()))
         path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        (FOLDER / "RESULTS.md").write_text(_page(results), encoding="utf-8")
+        write_page(results)
 
 
-def _spread(runs: list[float]) -> str:
-    text = f"{fmean(runs):.4g}"
-    return text if len(runs) == 1 else f"{text} ({min(runs):.4g} to {max(runs):.4g})"
+def forecast(results: dict, names: list[str], seeds: int) -> str:
+    """How long each benchmark took last time, and all together."""
+    lines, total = [], 0.0
+    for name in names:
+        if name in results:
+            minutes, then = results[name]["minutes"], results[name]["seeds"]
+            total += minutes
+            lines.append(f"  {name}: {minutes} min with {then} seed{'s' * (then != 1)}")
+        else:
+            lines.append(f"  {name}: not measured yet")
+    head = f"Last time; now with {seeds} seed{'s' * (seeds != 1)}:"
+    return "\n".join([head, *lines, f"  together {total:.0f} min"])
 
 
-def _machine() -> str:
-    import torch
+def write_page(results: dict) -> None:
+    """RESULTS.md and the pictures in it, as far as their benchmarks have run."""
+    (FOLDER / "RESULTS.md").write_text(page(results), encoding="utf-8")
+    if {"vae", "gan", "text"} <= results.keys():
+        draw_summary(results, FOLDER / "summary.svg")
+    if "growth" in results:
+        from benchmarks.growth import draw
 
-    return (
-        f"{platform.system()} {platform.machine()}, {usable_cores()} cores, "
-        f"Python {platform.python_version()}, torch {torch.__version__}"
-    )
-
-
-def _page(results: dict) -> str:
-    lines = ["# Measured", "", "Written by `make bench`; absolute times depend on the machine.", ""]
-    for name, result in results.items():
-        lines += [f"## {name}", "", result["what"], ""]
-        lines += [f"*{result['machine']}; {result['seeds']} seeds; {result['minutes']} min*", ""]
-        lines += ["| what | mean (smallest to largest) |", "|---|---:|"]
-        lines += [f"| {what} | {_spread(runs)} |" for what, runs in result["values"].items()]
-        lines += [""]
-    return "\n".join(lines)
+        draw(results["growth"]["values"], FOLDER / "growth.svg")
 
 
 if __name__ == "__main__":
