@@ -105,7 +105,7 @@ def coins(train: ImageSplit, seed: int) -> Iterator[Painter]:
     start = time.process_time()
     model = Coins(train.images)
     seconds = time.process_time() - start
-    yield Painter("one coin per pixel (00)", (model,), seconds, model.draw, coins_loss)
+    yield Painter("independent pixels (00)", (model,), seconds, model.draw, coins_loss)
 
 
 def gaussian_codes(train: ImageSplit, seed: int) -> Iterator[Painter]:
@@ -121,7 +121,7 @@ def gaussian_codes(train: ImageSplit, seed: int) -> Iterator[Painter]:
         with torch.no_grad():
             return sample_autoencoder(model, codes, len(labels), noise)
 
-    yield Painter("autoencoder, Gaussian codes (01)", (model,), seconds, draw)
+    yield Painter("autoencoder + Gaussian (01)", (model,), seconds, draw)
 
 
 def vaes(train: ImageSplit, seed: int) -> Iterator[Painter]:
@@ -129,7 +129,7 @@ def vaes(train: ImageSplit, seed: int) -> Iterator[Painter]:
     recipes = (
         ("VAE (02)", VAE, VAEConfig(20), (8, vae_loss), vae.GREY_RATES),
         (
-            "VAE of black and white (02)",
+            "VAE on binarized images (02)",
             BentVAE,
             VAEConfig(40, (300, 300)),
             (24, binarized(vae_loss)),
@@ -170,7 +170,7 @@ def discrete(train: ImageSplit, seed: int) -> Iterator[Painter]:
         with torch.no_grad():
             return model.from_codes(sample_codes(prior, labels, noise))
 
-    yield Painter("VQ-VAE and PixelCNN (03)", (model, prior), seconds, draw)
+    yield Painter("VQ-VAE + PixelCNN (03)", (model, prior), seconds, draw)
 
 
 def game(train: ImageSplit, seed: int) -> Iterator[Painter]:
@@ -191,7 +191,10 @@ def better_game(train: ImageSplit, seed: int) -> Iterator[Painter]:
     """Lesson 05: told the label, a relativistic loss; all its noise, and only the near part."""
     model, seconds = gan.ours(train.images, train.labels, epochs=5, seed=seed)
     models = model, LabelCritic(LabelGANConfig())  # an untrained one: only its size counts
-    for name, truncation in (("better GAN (05)", None), ("better GAN, truncated (05)", 1.5)):
+    for name, truncation in (
+        ("relativistic GAN (05)", None),
+        ("relativistic GAN, truncated (05)", 1.5),
+    ):
         draw = partial(sample_label_gan, model, truncation=truncation)
         yield Painter(name, models, seconds, lambda y, noise, draw=draw: draw(y, generator=noise))
 
@@ -259,7 +262,7 @@ def count_weights(models: tuple[nn.Module, ...]) -> int:
 def rows_of_images(data: ImageData, seed: int) -> Iterator[tuple[str, dict[str, float]]]:
     """(name, columns) of each row: real images, then every model."""
     ruler = gan.Ruler(data)
-    yield "real training images", distances(ruler.floor)
+    yield "real training images (floor)", distances(ruler.floor)
     for family in PAINTERS:
         for painter in family(data.train, seed):
             yield painter.name, measure_images(painter, ruler, seed)
