@@ -4,13 +4,15 @@ Images: MNIST, 60,000 training images, 10,000 test images. Each model is trained
 its lesson, as many passes as there, and then draws 10,000 images, with the labels of the test
 images where it takes labels.
 
-*Nats per image* are a bound on -log p(x) (the negative ELBO with one draw; exact for the coins) of
-the black-and-white test images: each pixel drawn once, white with its grey value as probability.
+*Nats per image* are a bound on -log p(x) (the negative ELBO with one draw; exact for independent
+pixels) of the black-and-white test images: each pixel drawn once, white with its grey value as
+probability.
 "Grey" is the same on the grey test images, which is a cross-entropy and no likelihood. A CVAE is
 told the label: its numbers are of -log p(x|y). The autoencoder, the GANs and the VQ-VAE with
 squared errors give images no probability. Distances, precision and recall are between 10,000 drawn
 images and the test images, on the features of course_utils/judge.py. A VAE's images are the
-probabilities of its pixels. The floor is 10,000 training images, the ceiling one coin per pixel.
+probabilities of its pixels. The floor is 10,000 training images; independent pixels
+are the other end.
 
 Text: tiny Shakespeare, the last 10 % for validation, nats and bits per character of all of it: in
 windows of 64 characters, and with all that a model can carry (benchmarks/language.py).
@@ -18,7 +20,7 @@ windows of 64 characters, and with all that a model can carry (benchmarks/langua
 Weights are all that are trained, both players of a GAN; for n-grams, the counts kept. Speed is that
 of one thread, 100 images or texts at a time, per second of CPU time; a text has 100 tokens.
 
-About 20 CPU minutes a seed. `python docs/scoreboard.py` writes the tables into the pages.
+About 13 CPU minutes a seed. `python docs/scoreboard.py` writes the tables into the pages.
 """
 
 import time
