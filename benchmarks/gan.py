@@ -19,6 +19,7 @@ About 6 CPU minutes a seed, and 6 more once.
 
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -160,25 +161,39 @@ class Ruler:
         }
 
 
-def ring_game(seed: int, penalized: bool, steps: int = 4000) -> tuple[Generator, Discriminator]:
-    """Notebook 04's game on the ring: plain at a constant rate, or penalized at a falling one."""
-    points = draw_ring(16 * steps, torch.Generator().manual_seed(seed))
+def play(
+    items: Tensor,
+    config: GANConfig,
+    loss: Callable[..., dict[str, Tensor]],
+    rate: float,
+    epochs: int,
+    seed: int,
+    decay: bool = True,
+) -> tuple[Generator, Discriminator]:
+    """Notebook 04's game with batches of 128 items; `loss` is the discriminator's."""
     torch.manual_seed(seed)
-    widths = (128, 128, 128)
-    config = GANConfig((2,), noise_size=2, widths=widths, judge_widths=widths)
     players = Generator(config), Discriminator(config)
     generator, discriminator = players
-    adams = [torch.optim.Adam(p.parameters(), 3e-3, (0.5, 0.99), fused=True) for p in players]
-    schedules = [warmup_then_decay(adam, steps // 40, steps) for adam in adams if penalized]
-    loss = partial(penalized_discriminator_loss, weight=0.1) if penalized else discriminator_loss
-    batches = Batches(points, size=128, generator=torch.Generator().manual_seed(seed))
-    for _ in range(8):
+    adams = [torch.optim.Adam(p.parameters(), rate, (0.5, 0.99), fused=True) for p in players]
+    batches = Batches(items, size=128, generator=torch.Generator().manual_seed(seed))
+    steps = epochs * len(batches)
+    schedules = [warmup_then_decay(adam, steps // 40, steps) for adam in adams if decay]
+    for _ in range(epochs):
         for batch in batches:
             update(discriminator, batch, partial(loss, generator=generator), adams[1])
             update(generator, batch, partial(generator_loss, discriminator=discriminator), adams[0])
             for schedule in schedules:
                 schedule.step()
     return players
+
+
+def ring_game(seed: int, penalized: bool, steps: int = 4000) -> tuple[Generator, Discriminator]:
+    """The game on the ring: plain at a constant rate, or penalized at a falling one."""
+    points = draw_ring(16 * steps, torch.Generator().manual_seed(seed))  # an epoch: steps / 8
+    widths = (128, 128, 128)
+    config = GANConfig((2,), noise_size=2, widths=widths, judge_widths=widths)
+    loss = partial(penalized_discriminator_loss, weight=0.1) if penalized else discriminator_loss
+    return play(points, config, loss, rate=3e-3, epochs=8, seed=seed, decay=penalized)
 
 
 def kept_points(generator: Generator, discriminator: Discriminator, seed: int) -> Tensor:

@@ -31,25 +31,29 @@ LONG = 120  # CPU seconds, for the first seed alone
 CONTEXTS = (64, 256)  # characters, of the two Transformers
 
 
-def train_lstm(tokens: Tensor, vocab_size: int, seed: int, steps: int) -> LSTMLanguageModel:
-    """`steps` chunks of 128 characters in 16 streams, pass after pass."""
+def train_lstm(
+    tokens: Tensor, vocab_size: int, seed: int, steps: int, chunk: int = 128
+) -> LSTMLanguageModel:
+    """`steps` chunks of so many characters in 16 streams, pass after pass."""
     torch.manual_seed(seed)
     model = LSTMLanguageModel(RNNConfig(vocab_size, width=256))
     matrices, others = rnn.parameter_groups(model, 4e-3)
     optimizer = Muon(matrices, others, rate=0.03)
     schedule = warmup_then_decay(optimizer, steps // 20, steps)
-    for batch, loss_fn in passes(tokens, steps):
+    for batch, loss_fn in passes(tokens, steps, chunk):
         update(model, batch, loss_fn, optimizer)
         schedule.step()
     return model.eval()
 
 
-def passes(tokens: Tensor, steps: int) -> Iterable[tuple[tuple[Tensor, Tensor], CarriedLoss]]:
+def passes(
+    tokens: Tensor, steps: int, chunk: int
+) -> Iterable[tuple[tuple[Tensor, Tensor], CarriedLoss]]:
     """Batches with the loss that carries the state; a new state, and other cuts, each pass."""
     start = 0
     while steps > 0:
         loss_fn = CarriedLoss()
-        for batch in streams(tokens, 128, 16, start):
+        for batch in streams(tokens, chunk, 16, start):
             yield batch, loss_fn
             steps -= 1
             if not steps:

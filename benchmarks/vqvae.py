@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from benchmarks.glyphs import train_reader
 from course_utils.data.batches import Batches, to_unit_range
-from course_utils.data.images import ImageData, load_images
+from course_utils.data.images import ImageData, ImageSplit, load_images
 from course_utils.metrics import nats_to_bits, perplexity
 from course_utils.models.classifier import classifier_loss
 from course_utils.models.cvae import ConditionalVAE, ConditionalVAEConfig, cvae_loss
@@ -60,6 +60,17 @@ def train_vqvae(images: Tensor, seed: int, steps: int = 1720, rate: float = 8e-3
     return model.eval()
 
 
+def train_prior(model: VQVAE, data: ImageSplit, seed: int) -> tuple[PixelCNN, float]:
+    """A prior over the codes of all images, one epoch; and the CPU seconds of its training."""
+    with torch.no_grad():
+        codes = torch.cat([model.to_codes(x) for (x,) in Batches(data.images, size=500)])
+    torch.manual_seed(seed)
+    prior = PixelCNN(PixelCNNConfig(vocab_size=model.config.codes))
+    generator = torch.Generator().manual_seed(seed)
+    batches = Batches(codes, data.labels, size=64, generator=generator)
+    return prior, train(prior, batches, prior_loss, 1, 8e-3)
+
+
 def conditional(data: ImageData, judge: nn.Module, seed: int) -> dict[str, float]:
     """The conditional VAE with the plain bound, and with a KL that counts four times."""
     results = {}
@@ -99,16 +110,12 @@ def discrete(data: ImageData, judge: nn.Module, seed: int) -> dict[str, float]:
     counts = sum(count_codes(model, x) for x in test.split(500))
     results["VQ-VAE, codes in use, of 128"] = (counts > 0).sum().item()
     results["VQ-VAE, perplexity of the codes"] = perplexity(counts)
+    prior, results["prior, CPU s"] = train_prior(model, data.train, seed)
     with torch.no_grad():
-        codes = torch.cat([model.to_codes(x) for (x,) in Batches(data.train.images, size=500)])
         test_codes = torch.cat([model.to_codes(x) for x in test.split(500)])
-    torch.manual_seed(seed)
-    prior = PixelCNN(PixelCNNConfig(vocab_size=128))
-    generator = torch.Generator().manual_seed(seed)
-    batches = Batches(codes, data.train.labels, size=64, generator=generator)
-    results["prior, CPU s"] = train(prior, batches, prior_loss, 1, 8e-3)
     nats = evaluate(prior, Batches(test_codes, data.test.labels, size=500), prior_loss)["loss"]
     results["prior, bits per image (343 without)"] = nats_to_bits(nats)
+    generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         drawn = model.from_codes(sample_codes(prior, DIGITS, generator))
     results["prior, digits read as ordered, %"] = share_read(judge, drawn, DIGITS)
