@@ -4,13 +4,17 @@ import html
 import json
 import math
 import re
+import sys
 import xml.etree.ElementTree as ET
+import zipfile
 from collections import Counter
 
 import pytest
 from small_notebooks import course
 
-from course_utils.commands.questions import FOLDER, to_html
+from course_utils.cli import UsageError
+from course_utils.commands.qti import package
+from course_utils.commands.questions import FOLDER, qti_package, to_html
 
 BANKS = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))]
 QUESTIONS = [question for bank in BANKS for question in bank["questions"]]
@@ -132,13 +136,104 @@ def test_marks_become_html_and_all_else_is_escaped():
     assert html.unescape(to_html("5 > 4")) == "<p>5 > 4</p>"
 
 
+CP = "{http://www.imsglobal.org/xsd/imscp_v1p1}"
+QTI = "{http://www.imsglobal.org/xsd/imsqti_v2p1}"
+MATH = "{http://www.w3.org/1998/Math/MathML}"
+PARTS = ["responseDeclaration", "outcomeDeclaration", "outcomeDeclaration"]  # in the schema's order
+PARTS += ["itemBody", "responseProcessing", *["modalFeedback"] * 4]
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    path = tmp_path_factory.mktemp("qti") / "bank.zip"
+    done = course("questions", path)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert "100 questions of 10 lessons, in QTI 2.1" in done.stdout
+    with zipfile.ZipFile(path) as archive:
+        yield archive
+
+
+def words(element: ET.Element) -> str:
+    return " ".join("".join(element.itertext()).split())
+
+
+def test_the_manifest_lists_every_file_of_the_package_once(archive):
+    manifest = ET.fromstring(archive.read("imsmanifest.xml"))
+    assert manifest.findtext(f"{CP}metadata/{CP}schema") == "QTIv2.1 Package"
+    resources = manifest.findall(f"{CP}resources/{CP}resource")
+    hrefs = [resource.get("href") for resource in resources]
+    assert ["imsmanifest.xml", *hrefs] == archive.namelist()
+    assert [resource.find(f"{CP}file").get("href") for resource in resources] == hrefs
+    assert {resource.get("type") for resource in resources} == {"imsqti_item_xmlv2p1"}
+    names = [node.get("identifier") for node in (manifest, *resources)]
+    assert len(set(names)) == 101 and all(re.fullmatch(r"[A-Za-z_][\w.-]*", n) for n in names)
+    items = [ET.fromstring(archive.read(href)) for href in hrefs]
+    assert [item.get("identifier") for item in items] == names[1:]
+
+
+def answer(item: ET.Element, choice: str) -> tuple[float, set[str]]:
+    """Score and feedback after a choice, by the rules of the item as QTI says they are read."""
+    score, feedback = 0.0, set()
+    right = item.findtext(f"{QTI}responseDeclaration/{QTI}correctResponse/{QTI}value")
+    rules = item.findall(f"{QTI}responseProcessing/{QTI}responseCondition/{QTI}responseIf")
+    for match, effect in rules:
+        assert match[0].attrib == {"identifier": "RESPONSE"}
+        wanted = right if match[1].tag == f"{QTI}correct" else match[1].text
+        if choice == wanted and effect.get("identifier") == "SCORE":
+            score = float(effect[0].text)
+        elif choice == wanted and effect.get("identifier") == "FEEDBACK":
+            assert effect[0][0].attrib == {"identifier": "FEEDBACK"}
+            feedback.add(effect[0][1].text)
+    return score, feedback
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question["id"])
+def test_an_item_of_qti_scores_and_explains_every_option(question, archive):
+    """Order of parts and what is required: imsqti_v2p1.xsd and the information model, section 3."""
+    item = ET.fromstring(archive.read(f"items/{question['id']}.xml"))
+    assert [part.tag for part in item] == [QTI + name for name in PARTS]
+    assert (item.get("adaptive"), item.get("timeDependent")) == ("false", "false")
+    paragraph, interaction = item.find(f"{QTI}itemBody")
+    asked = {"responseIdentifier": "RESPONSE", "shuffle": "true", "maxChoices": "1"}
+    assert interaction.attrib == asked
+    explained = {
+        node.get("identifier"): node[0]
+        for node in item.findall(f"{QTI}modalFeedback")
+        if (node.get("outcomeIdentifier"), node.get("showHide")) == ("FEEDBACK", "show")
+    }
+    shown = [(paragraph, question["question"])]
+    for choice, option in zip(interaction, question["options"], strict=True):
+        letter = choice.get("identifier")
+        assert answer(item, letter) == (float(option["right"]), {letter})
+        shown += [(choice[0], option["text"]), (explained[letter], option["why"])]
+    for element, text in shown:
+        assert element.tag == f"{QTI}p" and "$" not in words(element)
+        assert len(element.findall(f"{MATH}math")) == len(re.findall(r"\$[^$]+\$", text))
+        for formula in element.findall(f"{MATH}math"):
+            assert words(formula)
+            for sign in list(formula):
+                formula.remove(sign)
+            formula.text = "formula"
+        assert words(element) == words(ET.fromstring(to_html(text, lambda tex: "formula")))
+
+
+def test_the_same_bank_makes_the_same_package():
+    assert package(BANKS[:1]) == package(BANKS[:1])
+
+
+def test_without_docutils_the_answer_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "docutils.utils.math", None)
+    with pytest.raises(UsageError, match="pip install docutils"):
+        qti_package(BANKS)
+
+
 def test_some_lessons_only_and_wrong_words(tmp_path):
     done = course("questions", tmp_path / "two.xml", "3", "07")
     assert "20 questions of 2 lessons" in done.stdout
-    for words, answer in (
-        (["03"], "the first word is the file to write"),
+    for said, cure in (
+        (["03"], "the first word is the file to write, a name.xml or name.zip"),
         ([tmp_path / "a.xml", "33"], "unknown lesson '33'"),
         ([tmp_path / "no" / "a.xml"], "there is no folder"),
     ):
-        done = course("questions", *words)
-        assert (done.returncode, answer in " ".join(done.stderr.split())) == (2, True), done.stderr
+        done = course("questions", *said)
+        assert (done.returncode, cure in " ".join(done.stderr.split())) == (2, True), done.stderr
