@@ -29,7 +29,7 @@ FAST = 0.1  # seconds of CPU for a move: a person takes that for "at once"
 BUSY = 3.0  # times the CPU that it takes on a quiet machine, at most
 LEAK = 12e6  # bytes in 50 moves; a figure that is kept takes 0.3 MB, 15 MB in 50 moves
 PATIENCE = 240  # seconds: what is slow on a busy machine is no error
-ENOUGH = {"07_tokens": {"sizes": (256, 512)}}  # its slider counts hundreds of merges
+ENOUGH = {"07_tokens": {"sizes": [256, 512]}}  # its slider counts hundreds of merges
 
 
 @pytest.fixture(scope="module")
