@@ -27,9 +27,10 @@ def show_text(
 ) -> Axes:
     """Tokens as running text, each on a field whose color is its value: n strings, (n,).
 
-    `label`: what the values are, with their unit. Colors go from white at 0 to blue, or from blue
-    over white at 0 to red where `limits` have two signs. A token that does not fit into the line of
-    `columns` characters begins the next one, and so does what follows a line's end.
+    `label`: what the values are, with their unit; "" draws no scale beside the text. Colors go from
+    white at 0 to blue, or from blue over white at 0 to red where `limits` have two signs. A token
+    that does not fit into the line of `columns` characters begins the next one, and so does what
+    follows a line's end.
     """
     if len(tokens) != len(values) or not tokens:
         raise ValueError(f"{len(tokens)} tokens and {len(values)} values; give one for each token")
@@ -51,9 +52,10 @@ def show_text(
             ax.text(*at, character, family="monospace", fontsize=8, ha="center", va="center")
     ax.set(xlim=(0, columns), ylim=(places[-1][0] + 1, 0))
     ax.set_axis_off()
-    bar = ax.figure.colorbar(scale, ax=ax, fraction=0.03, pad=0.01, aspect=12, alpha=0.6)
-    bar.set_label(label, fontsize=8)
-    bar.ax.tick_params(labelsize=7)
+    if label:
+        bar = ax.figure.colorbar(scale, ax=ax, fraction=0.03, pad=0.01, aspect=12, alpha=0.6)
+        bar.set_label(label, fontsize=8)
+        bar.ax.tick_params(labelsize=7)
     return ax
 
 

@@ -29,7 +29,6 @@ FAST = 0.1  # seconds of CPU for a move: a person takes that for "at once"
 BUSY = 3.0  # times the CPU that it takes on a quiet machine, at most
 LEAK = 12e6  # bytes in 50 moves; a figure that is kept takes 0.3 MB, 15 MB in 50 moves
 PATIENCE = 240  # seconds: what is slow on a busy machine is no error
-ENOUGH = {"07_tokens": {"sizes": [256, 512]}}  # its slider counts hundreds of merges
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +60,7 @@ def page(lab: Lab, browser: Browser):
 
 def quick_copy(lesson: Path, folder: Path) -> int:
     """Write the lesson with its quick parameters, up to the last demo; returns their number."""
-    quick = course(notebook.read(lesson))["quick"] | ENOUGH.get(lesson.stem, {})
+    quick = course(notebook.read(lesson))["quick"]
     copy = parameterize_notebook(
         load_notebook_node(str(lesson)), quick, kernel_name="python3", language="python"
     )

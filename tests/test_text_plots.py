@@ -30,6 +30,13 @@ def test_a_larger_value_has_a_darker_field():
     plt.close(ax.figure)
 
 
+def test_without_a_label_there_is_no_scale_beside_the_text():
+    for label, axes in (("nats", 2), ("", 1)):
+        figure = show_text(["a"], torch.ones(1), label).figure
+        assert len(figure.axes) == axes
+        plt.close(figure)
+
+
 def test_one_value_for_each_token():
     with pytest.raises(ValueError, match="2 tokens and 3 values"):
         show_text(["a", "b"], torch.zeros(3), "nats")
