@@ -21,7 +21,7 @@ COMMANDS = {
     "assignment": "turn the exercises of a lesson into an assignment for nbgrader",
     "slides": "turn lessons into slides, one file each, for a projector without network",
     "stamp": "write the address of the course into badges and setup cells",
-    "questions": "write the question bank as a file that Moodle imports",
+    "questions": "write the question bank for Moodle, or as QTI for other systems",
     "rehearse": "run each notebook alone, with the versions that Colab has",
 }
 EXAMPLES = """examples:
