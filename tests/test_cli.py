@@ -1,15 +1,20 @@
 """The command line: what it understands, and what it answers when it does not."""
 
 import ast
+import errno
 import os
+import re
 import subprocess
 import sys
 
 import pytest
+from nbclient.exceptions import DeadKernelError
+from papermill.exceptions import PapermillExecutionError
 from small_notebooks import ROOT, course, make_notebook
 
 from course_utils.commands import notebook, report
 from course_utils.commands.job import Row, hold
+from course_utils.commands.worker import one_line
 
 NUMBER = '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [7]}'
 
@@ -84,3 +89,29 @@ def test_a_promise_holds_for_its_own_source_only():
     assert hold([result], promises)[1] == []
     assert hold([result | {"source": "mnist"}], promises)[1]
     assert hold([result | {"value": float("nan")}], promises)[1]
+
+
+def failed(name: str, words: str) -> PapermillExecutionError:
+    """What papermill raises when a cell has raised the error of this name."""
+    return PapermillExecutionError(0, 1, "source", name, words, [])
+
+
+def test_an_output_folder_that_is_a_file_is_named_with_a_cure(tmp_path):
+    make_notebook(tmp_path / "good.ipynb", "1")
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    done = course("run", "good.ipynb", "--output", "taken", cwd=tmp_path)
+    assert done.returncode == 2 and "let --output name another folder" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (DeadKernelError(), "the kernel died: out of memory.*it held 512 MB; close other"),
+        (failed("MemoryError", ""), "out of memory: it held 512 MB"),
+        (failed("RuntimeError", "DefaultCPUAllocator: can't allocate memory"), "out of memory: it"),
+        (failed("ValueError", "the memory has 3 rows"), "ValueError: the memory has 3 rows"),
+        (OSError(errno.ENOSPC, "No space"), "the disk is full; free some space"),
+    ],
+)
+def test_what_ended_a_run_is_said_in_words(error, words):
+    assert re.match(words, one_line(error, megabytes=512))

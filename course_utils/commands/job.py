@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nbformat import NotebookNode
+
 from course_utils.commands.notebook import RESULT, ROOT, course, outputs, parameters, read
 
 STOP_SECONDS = 15  # for a stopped worker to save what there is
@@ -91,7 +93,7 @@ class Job:
         """The row of a notebook that has ended."""
         minutes = (time.monotonic() - self.began) / 60
         row = Row(self.name, "passed", minutes, self.peak, parameters=self.parameters)
-        executed = read(self.copy) if self.copy.exists() else None
+        executed = self.executed()
         recorded = outputs(executed, RESULT) if executed else []
         row.results, problems = hold(recorded, self.promised.get(self.profile, {}))
         if self.error and not stopped:
@@ -102,6 +104,15 @@ class Job:
         row.status = "stopped" if stopped else "failed" if row.problems else "passed"
         self.scratch.cleanup()
         return row
+
+    def executed(self) -> NotebookNode | None:
+        """The executed copy; None where there is none, and a copy that was cut off goes."""
+        try:
+            return read(self.copy) if self.copy.exists() else None
+        except ValueError:  # a full disk
+            self.copy.unlink()
+            self.error = self.error or "its executed copy was cut off: is the disk full?"
+            return None
 
     def last_words(self) -> list[str]:
         """What the worker itself complained of, if it ended before the first cell."""

@@ -63,8 +63,14 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError("there are no notebooks beside this package; run from a clone")
     if len({job.name for job in jobs}) < len(jobs):
         raise UsageError("two of these notebooks have the same name; run them one after the other")
-    options.output.mkdir(parents=True, exist_ok=True)
-    rows, stopped = _execute(jobs, options)
+    try:
+        options.output.mkdir(parents=True, exist_ok=True)
+        rows, stopped = _execute(jobs, options)
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename or options.output} cannot be written to: {error.strerror or error}; "
+            "let --output name another folder"
+        ) from None
     print("\n" + table(rows))
     print(f"\nReport: {(options.output / 'index.html').resolve()}")
     if stopped:

@@ -4,7 +4,9 @@ The request comes as one line on standard input, which then stays open. When it 
 caller wants to stop or is dead, the kernel is killed; papermill then saves what there is and ends.
 """
 
+import errno
 import json
+import re
 import sys
 import threading
 import time
@@ -16,6 +18,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 START_SECONDS = 180  # for a kernel to answer
+NO_MEMORY = re.compile("can't allocate memory|not enough memory|out of memory")  # in torch
 QUIET_SECONDS = 120  # for a cell's last outputs to arrive
 
 
@@ -57,15 +60,20 @@ class Peak:
             time.sleep(0.2)
 
 
-def one_line(error: Exception) -> str:
-    """An exception in one line of words."""
+def one_line(error: Exception, megabytes: float) -> str:
+    """An exception in one line of words; `megabytes`: the most memory that the kernel held."""
+    cure = f"it held {megabytes:,.0f} MB; close other programs, or try --quick"
     words = f"{type(error).__name__}: {error}"
     if isinstance(error, PapermillExecutionError):
         words = f"{error.ename}: {error.evalue}"
+        if error.ename.endswith("MemoryError") or NO_MEMORY.search(error.evalue):
+            words = f"out of memory: {cure} ({words})"
     elif isinstance(error, DeadKernelError):
-        words = "the kernel died: out of memory, or a crash below Python"
+        words = f"the kernel died: out of memory, or a crash below Python; {cure}"
     elif isinstance(error, CellTimeoutError):
         words = "the cell took longer than --timeout allows"
+    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        words = "the disk is full; free some space, or let --output name a folder on another"
     return " ".join(words.split())[:300]
 
 
@@ -106,7 +114,7 @@ def execute(request: dict, tell) -> None:
                 raise
             attempt()
     except Exception as problem:
-        error = one_line(problem)
+        error = one_line(problem, peak.megabytes)
     tell(end=True, peak=peak.megabytes, error=error)
 
 
