@@ -1,0 +1,1 @@
+"""Hardships: does the course survive what goes wrong outside it?"""
