@@ -7,12 +7,13 @@ ifdef COURSE_DATA
 export COURSE_DATA := $(abspath $(COURSE_DATA))
 endif
 
-.PHONY: help run lab test lint figures bench site rehearse faults
+.PHONY: help run lab test lint figures bench site rehearse faults hardship
 help:
 	@echo "make run      run every notebook, end with a table and build/index.html (QUICK=1: seconds each)"
 	@echo "make lab      open JupyterLab on the first notebook"
 	@echo "make test     all tests      make lint     format and style, changing nothing"
 	@echo "make faults   plant known mistakes in a copy: do the tests notice each of them?"
+	@echo "make hardship  what goes wrong outside: networks, disks, kills, hostile files"
 	@echo "make figures  draw figures/*.svg again      make bench    speed and quality, measured"
 	@echo "make site     the course to read, in build/site/index.html"
 	@echo "make rehearse      each notebook alone, with the versions that Colab has (Python 3.13, 6 GB)"
@@ -42,6 +43,9 @@ lint: $(READY)
 
 faults: $(READY)
 	$(PY) -m tests.faults $(ARGS)
+
+hardship: $(READY)
+	$(PY) -m tests.hardship $(ARGS)
 
 figures: $(READY)
 	for drawing in figures/*.py; do $(PY) $$drawing; done
