@@ -17,6 +17,7 @@ from course_utils.commands.job import Row, hold
 from course_utils.commands.worker import one_line
 
 NUMBER = '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [7]}'
+NAKED = NUMBER.replace("7", '{"source": "1", "metadata": {}}')
 
 
 @pytest.mark.parametrize(
@@ -34,13 +35,19 @@ NUMBER = '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [7]}'
         (["run", "text.ipynb"], "text.ipynb is not a notebook"),
         (["run", "deep.ipynb"], "deep.ipynb is not a notebook"),
         (["run", "number.ipynb"], "number.ipynb is not a notebook"),
+        (["run", "naked.ipynb"], "naked.ipynb is not a notebook"),
         (["run", "knobs.ipynb"], "the parameters cell is no plain Python"),
     ],
 )
 def test_a_wrong_word_gets_a_clear_answer_and_status_2(tmp_path, words, answer):
     make_notebook(tmp_path / "good.ipynb", "1")
     make_notebook(tmp_path / "copy" / "good.ipynb", "1")
-    for name, content in {"text": "hello", "deep": "[" * 100_000, "number": NUMBER}.items():
+    for name, content in {
+        "text": "hello",
+        "deep": "[" * 100_000,
+        "number": NUMBER,
+        "naked": NAKED,
+    }.items():
         (tmp_path / f"{name}.ipynb").write_text(content, encoding="utf-8")
     knobs = notebook.read(make_notebook(tmp_path / "knobs.ipynb", "1"))
     knobs.cells[1].source += "\n%load_ext autoreload"

@@ -107,11 +107,19 @@ def read(path: Path) -> nbformat.NotebookNode:
     try:
         notebook = nbformat.v4.reads(path.read_text(encoding="utf-8"))
         if notebook.nbformat == 4:
-            "".join(cell.source for cell in notebook.cells)  # TypeError: what is there is no text
-            return notebook
+            if all(map(_is_cell, notebook.cells)):
+                return notebook
+            raise ValueError("a cell lacks its type, its text, its metadata or its outputs")
     except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise ValueError(f"{path.name} is not a notebook: {error}") from None
     raise ValueError(f"{path.name} has notebook format {notebook.nbformat}; open and save it anew")
+
+
+def _is_cell(cell: nbformat.NotebookNode) -> bool:
+    parts = {"cell_type": str, "source": str, "metadata": dict}
+    if cell.get("cell_type") == "code":
+        parts["outputs"] = list
+    return all(isinstance(cell.get(name), kind) for name, kind in parts.items())
 
 
 def write(notebook: nbformat.NotebookNode, path: Path) -> None:

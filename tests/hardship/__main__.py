@@ -9,6 +9,8 @@ examples:
 """
 
 import argparse
+import contextlib
+import io
 import os
 import shutil
 import subprocess
@@ -113,7 +115,6 @@ def main() -> int:
     for word in options.ids:
         if not any(case.id.startswith(word) for case in CASES):
             parser.error(f"no case begins with {word!r}; there are {[case.id for case in CASES]}")
-    rows = read_rows()
     failed = False
     for case in CASES:
         wanted = tuple(options.ids)
@@ -124,14 +125,14 @@ def main() -> int:
         failed |= happened.startswith(FAILED)
         seconds = time.monotonic() - start
         print(f"{case.id}: {happened} ({seconds:.0f} s)", flush=True)
-        rows[case.id] = [happened, f"{seconds:.0f}"]
+        rows = read_rows() | {case.id: [happened, f"{seconds:.0f}"]}
         RESULTS.write_text(page(rows), encoding="utf-8")
     return int(failed)
 
 
 def attempt(case: Case) -> str:
     """What happened, in words."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         try:
             return case.check(Path(folder))
         except Skipped as reason:
