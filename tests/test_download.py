@@ -33,6 +33,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/busy":
             return self.send_error(503)
+        if self.path == "/rude":
+            return self.send_error(503, "not\x1b[31m\tnow")
         if self.path.startswith("/away"):
             self.send_response(302)
             self.send_header("Location", "http://elsewhere.invalid/file")
@@ -97,6 +99,7 @@ def test_a_file_arrives_packed_or_not_and_is_kept(server, tmp_path, page):
         ("/endless", "more than 102,400 bytes"),
         ("/absent", "404"),
         ("/busy", "503"),
+        ("/rude", r"503: not \[31m now\)"),
         ("/away", "not an https address"),
         ("/silent", "timed out|too slow"),
         ("/trickle", "too slow"),

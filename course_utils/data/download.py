@@ -41,12 +41,18 @@ def fetch(file: RemoteFile, folder: Path, patience: float = PATIENCE) -> bytes:
             content = _unpack(_download(address, file, patience), file)
             problem = file.problem_with(content)
         except Exception as error:  # whatever it is, the next source may work
-            problem = str(error.reason if type(error) is URLError else error) or repr(error)
+            reason = error.reason if type(error) is URLError else error
+            problem = _one_line(str(reason) or repr(error))
         if problem is None:
             _save(content, folder / file.path)
             return content
         failures.append(f"{host}: {problem}")
     raise DataMissing(f"no source served it ({'; '.join(failures)})")
+
+
+def _one_line(words: str) -> str:
+    """Words of a stranger, without line breaks and control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in words).split())
 
 
 def _save(content: bytes, target: Path) -> None:
