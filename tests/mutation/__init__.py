@@ -39,6 +39,11 @@ class Mutant:
         """Before and after in one line: what the table of survivors shows."""
         return f"`{self.before}` → `{self.after}`".replace("|", "\\|")
 
+    @property
+    def key(self) -> str:
+        """Line and change."""
+        return f"{self.line} {self.change}"
+
 
 class Visitor(MutationVisitor):
     """mutmut's choice of changes, with decorated functions and without `raise`."""

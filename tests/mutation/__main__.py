@@ -1,77 +1,79 @@
 """Change the package bit by bit, and see whether the tests notice.
 
-Each change runs the tests that run the changed line, up to the first that fails. The score and the
-survivors are kept in tests/mutation/RESULTS.md; a reason that somebody wrote there stays.
+Each change runs the tests that run the changed line, up to the first that fails. Changes come in an
+order drawn by chance, so that a run which is stopped (Ctrl-C) has tried a random sample of them.
+The score and the survivors are kept in tests/mutation/RESULTS.md; reasons written there stay.
 
 examples:
   python -m tests.mutation                              all files: an hour of one core
   python -m tests.mutation models/vae.py training.py    these files
-  python -m tests.mutation muon.py --share 0.2          a fifth of the changes, drawn by chance
-  python -m tests.mutation muon.py --survivors          those that survived the last time
+  python -m tests.mutation --most 1000                  no more changes than that
+  python -m tests.mutation --go-on                      what survived or was not tried the last time
 """
 
 import argparse
+import json
 import random
 import sys
 
 from tests.mutation import ROOT, mutants, report
-from tests.mutation.runner import SURVIVED, TIME_OUT, Runner
+from tests.mutation.runner import SURVIVED, Runner
 
 MODELS = sorted(path.stem for path in (ROOT / "course_utils/models").glob("[!_]*.py"))
-OTHERS = (
-    *("training", "muon", "generation", "metrics"),
-    *("sample_quality", "language_metrics", "text_quality"),
-)
+OTHERS = ("training", "muon", "generation", "metrics")
+OTHERS += ("sample_quality", "language_metrics", "text_quality")
 FILES = (*(f"models/{name}.py" for name in MODELS), *(f"{name}.py" for name in OTHERS))
 TESTS = [f"{ROOT}/tests/test_{name}.py" for name in (*MODELS, *OTHERS, "gpt2")]
-SEED = 0  # of the drawn changes
+VERDICTS = ROOT / "build" / "mutation.json"  # {file: {line and change: verdict}}
+SEED = 0  # of the order
 
 
 def main() -> int:
-    """Try the changes and write RESULTS.md; 0 unless the tests fail without any change."""
+    """Try the changes and write RESULTS.md."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.mutation",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help="in course_utils (all)")
-    parser.add_argument("--share", type=float, default=1.0, help="of the changes of a file (1)")
-    parser.add_argument("--survivors", action="store_true", help="only those in RESULTS.md")
+    parser.add_argument("--most", type=int, metavar="N", help="changes that are tried (all)")
+    parser.add_argument("--go-on", action="store_true", help="keep what was noticed before")
     options = parser.parse_args()
     if unknown := set(options.files) - set(FILES):
         parser.error(f"no such file: {', '.join(sorted(unknown))}; there are {', '.join(FILES)}")
-    runner = Runner(TESTS)
+    every = {file: list(mutants(file)) for file in FILES}
+    verdicts = json.loads(VERDICTS.read_text(encoding="utf-8")) if VERDICTS.exists() else {}
     for file in options.files or FILES:
-        known = report.read()  # anew, as another run may have written in the meantime
-        found = try_file(runner, file, known.get(file), options.share, options.survivors)
-        known = report.read() | {file: found}
-        report.write({name: known[name] for name in FILES if name in known})
-        print(found.row(file), flush=True)
+        if not options.go_on:
+            verdicts[file] = {}
+        verdicts.setdefault(file, {})
+    todo = [
+        mutant
+        for file in options.files or FILES
+        for mutant in every[file]
+        if verdicts[file].get(mutant.key, SURVIVED) == SURVIVED
+    ]
+    random.Random(SEED).shuffle(todo)
+    todo.sort(key=lambda mutant: mutant.key not in verdicts[mutant.file])  # survivors first
+    runner = Runner(TESTS)
+    try:
+        for i, mutant in enumerate(todo[: options.most]):
+            verdicts[mutant.file][mutant.key] = verdict = runner.verdict(mutant)
+            if verdict == SURVIVED:
+                print(f"{i} {mutant.file}:{mutant.line} {mutant.change}", flush=True)
+            if i % 50 == 49:
+                keep(verdicts, every)
+    except KeyboardInterrupt:
+        print("Stopped by hand.")
+    print(keep(verdicts, every))
     return 0
 
 
-def try_file(
-    runner: Runner, file: str, before: report.Found | None, share: float, survivors: bool
-) -> report.Found:
-    """Try a share of the changes of a file, or only those that survived before."""
-    every = list(mutants(file))
-    old = before.survivors if before else {}
-    if survivors:
-        chosen = [mutant for mutant in every if mutant.change in old]
-        found = report.Found(
-            len(every), before.tried if before else 0, before.by_time if before else 0
-        )
-    else:
-        chosen = random.Random(SEED).sample(every, round(share * len(every)))
-        found = report.Found(len(every), len(chosen), 0)
-    for mutant in chosen:
-        verdict = runner.verdict(mutant)
-        found.by_time += verdict == TIME_OUT
-        if verdict == SURVIVED:
-            reason = old.get(mutant.change, (0, ""))[1]
-            found.survivors[mutant.change] = (mutant.line, reason)
-            print(f"{file}:{mutant.line} {mutant.change}", flush=True)
-    return found
+def keep(verdicts: dict[str, dict[str, str]], every: dict[str, list]) -> str:
+    """Write the verdicts, and RESULTS.md of them; its last row."""
+    VERDICTS.parent.mkdir(exist_ok=True)
+    VERDICTS.write_text(json.dumps(verdicts, indent=0), encoding="utf-8")
+    return report.write(every, verdicts)
 
 
 if __name__ == "__main__":

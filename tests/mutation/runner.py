@@ -20,6 +20,7 @@ import pytest
 
 from tests.mutation import ROOT, Mutant
 
+MEMORY = 16 * 2**30  # bytes of addresses that a mutant may take, torch's 5 included
 SECONDS = 5  # of processor time, beside four times what the tests of a mutant take
 OPTIONS = ["-q", "--tb=no", "-p", "no:cacheprovider", "-m", "not notebooks and not browser"]
 SURVIVED, NOTICED, TIME_OUT = "survived", "noticed", "time-out"
@@ -146,6 +147,7 @@ def in_a_fork(work: Callable[[], int], seconds: float = 3600) -> int:
     child = os.fork()
     if child == 0:
         resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 10))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         status = 1
         try:
             status = quietly(work)
