@@ -233,3 +233,20 @@ def test_equal_generators_give_equal_samples():
         sample(model.extend, prompt, 20, torch.Generator().manual_seed(4)) for _ in range(2)
     )
     assert torch.equal(first, second) and first.shape == (2, 20)
+
+
+def test_sampling_remembers_all_that_it_has_written():
+    model = model_of()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(8)  # so that the state decides
+    text = tokens_of()
+    drawn = sample(model.extend, text, 12, torch.Generator(), temperature=0)
+    for i in range(12):
+        token = model(text)[:, -1].argmax(dim=1, keepdim=True)
+        assert torch.equal(drawn[:, i : i + 1], token)
+        text = torch.cat([text, token], dim=1)
+    one, two = (
+        sample(model.extend, text, 9, torch.Generator().manual_seed(3), *t) for t in ((), (1,))
+    )
+    assert torch.equal(one, two)  # no temperature: 1
