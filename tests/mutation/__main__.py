@@ -14,6 +14,7 @@ examples:
 import argparse
 import json
 import random
+import signal
 import sys
 
 from tests.mutation import ROOT, mutants, report
@@ -41,6 +42,7 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := set(options.files) - set(FILES):
         parser.error(f"no such file: {', '.join(sorted(unknown))}; there are {', '.join(FILES)}")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
     every = {file: list(mutants(file)) for file in FILES}
     verdicts = json.loads(VERDICTS.read_text(encoding="utf-8")) if VERDICTS.exists() else {}
     for file in options.files or FILES:
