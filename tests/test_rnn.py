@@ -236,17 +236,19 @@ def test_equal_generators_give_equal_samples():
 
 
 def test_sampling_remembers_all_that_it_has_written():
-    model = model_of()
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.mul_(8)  # so that the state decides
-    text = tokens_of()
-    drawn = sample(model.extend, text, 12, torch.Generator(), temperature=0)
-    for i in range(12):
-        token = model(text)[:, -1].argmax(dim=1, keepdim=True)
-        assert torch.equal(drawn[:, i : i + 1], token)
-        text = torch.cat([text, token], dim=1)
-    one, two = (
-        sample(model.extend, text, 9, torch.Generator().manual_seed(3), *t) for t in ((), (1,))
-    )
-    assert torch.equal(one, two)  # no temperature: 1
+    def count(tokens, read=0):
+        """A model that is sure of one thing: how many tokens it has read."""
+        read += tokens.shape[1]
+        return 50 * F.one_hot(torch.full_like(tokens, read), V).float(), read
+
+    text = tokens_of(length=2)
+    drawn = sample(count, text, 5, torch.Generator(), temperature=0)
+    assert drawn.tolist() == [[2, 3, 4, 5, 6]] * B
+
+
+def test_the_temperature_is_1_unless_said_otherwise():
+    drawn = [
+        sample(model_of().extend, tokens_of(), 20, torch.Generator().manual_seed(3), *temperature)
+        for temperature in ((), (1.0,))
+    ]
+    assert torch.equal(*drawn)
