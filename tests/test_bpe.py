@@ -247,3 +247,9 @@ def test_bytes_are_256_tokens():
     assert ByteTokenizer().vocab_size == 256
     with pytest.raises(ValueError, match="0 to 255"):
         ByteTokenizer().decode(torch.tensor([256]))
+
+
+def test_an_x_is_a_letter_and_fractions_and_roman_numerals_are_numbers():
+    assert split_words("XXL fits") == ["XXL", " fits"]
+    assert split_words("XXL fits né") == ["XXL", " fits", " né"]
+    assert split_words("néX½ Ⅷ") == ["néX", "½", " Ⅷ"]

@@ -338,19 +338,23 @@ def test_at_the_edge_a_share_that_is_just_reached_is_enough_and_a_penalty_of_1_c
 
 
 def test_speculation_follows_its_seed_alone():
+    draft = generation.reread(lambda tokens: torch.zeros(*tokens.shape, 3))
     texts = []
     for other in (0, 1):
         torch.manual_seed(other)
-        run = generation.speculate(a_gpt().extend, an_lstm().extend, PROMPT[:1], 25, 3, seeded())
-        texts.append(run[0])
-    assert texts[0].equal(texts[1])
+        texts += generation.speculate(
+            a_chain(), draft, torch.tensor([[0]]), 40, 3, seeded(), forget=keep_all_tokens
+        )
+    assert texts[0].equal(texts[2]) and texts[1] == texts[3]
 
 
 def test_speculation_adjusts_the_draft_too_and_shows_all_tokens_so_far():
     def never_twice(logits, seen):
         return logits.scatter(1, seen, generation.NEVER)
 
-    extend, prompt = a_gpt().extend, PROMPT[:1, :1]
-    text, calls = generation.speculate(extend, extend, prompt, 6, 2, seeded(), never_twice)
+    flat, prompt = generation.reread(lambda tokens: torch.zeros(*tokens.shape, V)), PROMPT[:1, :1]
+    text, calls = generation.speculate(
+        flat, flat, prompt, 6, 2, seeded(), never_twice, keep_all_tokens
+    )
     assert len(torch.cat([prompt, text], dim=1).unique()) == V
     assert calls == 2  # the draft is the model, so each of its guesses stays

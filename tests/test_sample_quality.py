@@ -156,3 +156,8 @@ def test_the_second_set_needs_rows_too(distance):
     good = normal(2500, 4, 0)
     with pytest.raises(ValueError, match="need features"):
         distance(good, good[:, :, None])
+
+
+def test_blocks_without_a_partner_are_left_out():
+    x, y = normal(4, 3, 0), normal(9, 3, 1)
+    assert kernel_distance(x, y, block=2) == kernel_distance(x, y[:4], block=2)
