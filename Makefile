@@ -7,13 +7,14 @@ ifdef COURSE_DATA
 export COURSE_DATA := $(abspath $(COURSE_DATA))
 endif
 
-.PHONY: help run lab test lint figures bench site rehearse faults hardship
+.PHONY: help run lab test lint figures bench site rehearse faults hardship mutation
 help:
 	@echo "make run      run every notebook, end with a table and build/index.html (QUICK=1: seconds each)"
 	@echo "make lab      open JupyterLab on the first notebook"
 	@echo "make test     all tests      make lint     format and style, changing nothing"
 	@echo "make faults   plant known mistakes in a copy: do the tests notice each of them?"
 	@echo "make hardship  what goes wrong outside: networks, disks, kills, hostile files"
+	@echo "make mutation  change the code bit by bit: which changes do the tests not notice? (an hour)"
 	@echo "make figures  draw figures/*.svg again      make bench    speed and quality, measured"
 	@echo "make site     the course to read, in build/site/index.html"
 	@echo "make rehearse      each notebook alone, with the versions that Colab has (Python 3.13, 6 GB)"
@@ -46,6 +47,9 @@ faults: $(READY)
 
 hardship: $(READY)
 	$(PY) -m tests.hardship $(ARGS)
+
+mutation: $(READY)
+	$(PY) -m tests.mutation $(ARGS)
 
 figures: $(READY)
 	for drawing in figures/*.py; do $(PY) $$drawing; done

@@ -208,3 +208,34 @@ def test_sampling_repeats_with_its_generator_and_gives_the_mode_back():
     assert model.training
     sample(model.eval(), codes, 4, torch.Generator())
     assert not model.training
+
+
+def test_samples_are_cut_to_the_range_of_images_and_centred_number_by_number():
+    class Identity(nn.Module):
+        def decode(self, z):
+            return z
+
+    source = torch.Generator().manual_seed(0)
+    codes = torch.randn(500, 2, generator=source) + torch.tensor([-4.0, 4.0])
+    drawn = sample(Identity(), codes, 200, source)
+    assert drawn[:, 0].max() < 1 and drawn[:, 0].median() == 0 and drawn[:, 1].median() == 1
+
+
+def test_codes_of_any_size_can_be_sampled_also_with_a_number_that_never_changes():
+    source = torch.Generator().manual_seed(0)
+    codes = torch.randn(50, 8, generator=source)
+    codes[:, 3] = 0
+    for size in (1e-3, 1.0):
+        assert sample(models()[1], size * codes, 4, source).isfinite().all()
+
+
+def test_pca_gives_one_component_or_as_many_as_there_are_pixels():
+    few = random_images(5)[:, :, :2, :3]  # 6 pixels
+    assert pca(few, 1)[1].shape == (6, 1) and pca(few, 6)[1].shape == (6, 6)
+
+
+def test_between_two_maps_of_the_convolutional_one_stands_a_bend():
+    model = ConvAutoencoder(CONV)
+    kinds = [[type(layer).__name__ for layer in part] for part in (model.down, model.up)]
+    conv = ["Conv2d", "SiLU"]
+    assert kinds == [[*conv, *conv], ["SiLU", *conv, "ConvTranspose2d"]]

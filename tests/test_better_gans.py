@@ -322,3 +322,58 @@ def test_the_game_teaches_the_generator_what_each_label_looks_like():
         update(generator, (x, labels), of_generator, adams[0])
     drawn = sample(generator, labels, torch.Generator().manual_seed(0))
     assert (drawn - x).abs().mean() < 0.1  # it began at 0.5
+
+
+def test_known_values_where_the_critic_likes_the_generated_images():
+    """Real images 0, generated 1 at the first pixel: every score of a generated one counts."""
+    torch.manual_seed(0)
+    generator, real = LabelGenerator(CONFIG), (torch.zeros(6, 1, 28, 28), torch.arange(6))
+    with torch.no_grad():
+        generator.layers[-1].bias[0] = 80
+    assert hinge_loss(FirstPixel(0.5), real, generator)["loss"].item() == pytest.approx(1 + 1.5)
+    losses = wasserstein_loss(FirstPixel(1.0), real, generator)
+    assert losses["distance"].item() == pytest.approx(-1) and losses["loss"].item() == 1
+    loss = score_loss(generator, real, FirstPixel(0.5))["loss"]
+    assert loss.item() == pytest.approx(-0.5)
+    losses = relativistic_loss(FirstPixel(2.0), real, generator)  # its own weight: 0.1
+    assert losses["loss"].item() == pytest.approx(math.log(1 + math.exp(2)) + 0.05 * 8)
+
+
+@pytest.mark.parametrize("make", CRITICS)
+def test_scores_with_slopes_are_the_scores_and_point_where_they_rise(make):
+    torch.manual_seed(0)
+    critic = make(CONFIG).eval().double()
+    if make is SpectralCritic:  # its layers hold no plain weights
+        return
+    x, labels = batch(3)
+    x = x.double()
+    score, slope = critic.with_slopes(x, labels)
+    torch.testing.assert_close(score, critic(x, labels))
+    step = 1e-6 * torch.randn_like(x)
+    rise = critic(x + step, labels) - critic(x, labels)
+    wanted = (slope * step.flatten(1)).sum(dim=1)
+    torch.testing.assert_close(rise, wanted, rtol=1e-4, atol=1e-12)
+
+
+def kinds(layers: nn.Module) -> list[str]:
+    return [type(layer).__name__ for layer in layers]
+
+
+def test_between_two_maps_stands_a_leaky_layer_and_in_generators_a_normalization():
+    bend = ["BatchNorm2d", "LeakyReLU"]
+    up = ["Linear", "Unflatten", *bend, "ConvTranspose2d", *bend, "ConvTranspose2d", "Flatten"]
+    assert kinds(ConvGenerator(CONFIG).layers) == up
+    down = ["Unflatten", "Conv2d", "LeakyReLU", "Conv2d", "LeakyReLU", "Flatten", "Linear"]
+    assert kinds(ConvCritic(CONFIG).layers) == down
+    for make in (*GENERATORS, *CRITICS):  # a fifth of what is below 0 passes
+        slopes = [m.negative_slope for m in make(CONFIG).modules() if isinstance(m, nn.LeakyReLU)]
+        assert slopes == [0.2] * 2
+
+
+def test_noise_that_is_drawn_again_follows_the_seed_too(players):
+    labels = torch.arange(10)
+    one, two = (
+        sample(players[0], labels, torch.Generator().manual_seed(3), truncation=0.5)
+        for _ in range(2)
+    )
+    assert torch.equal(one, two)

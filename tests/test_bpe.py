@@ -220,3 +220,36 @@ def test_a_text_of_three_hundred_thousand_characters_takes_seconds():
     tokenizer = BPETokenizer(train_bpe(text, 300))
     tokenizer.encode(text)
     assert time.perf_counter() - start < 60  # about 5 s on one busy core
+
+
+def test_the_pair_that_was_learned_first_is_merged_first():
+    a, b, c = b"abc"
+    assert BPETokenizer([(b, c), (a, b)]).encode("abc").tolist() == [a, 256]
+    assert BPETokenizer([(a, b), (b, c)]).encode("abc").tolist() == [256, c]
+
+
+def test_all_tokens_together_may_be_as_long_as_the_limit(monkeypatch):
+    merges = [(97, 97), (98, 98), (99, 99)]  # two bytes each
+    monkeypatch.setattr("course_utils.models.bpe.MOST_BYTES", 6)
+    BPETokenizer(merges)
+    monkeypatch.setattr("course_utils.models.bpe.MOST_BYTES", 5)
+    with pytest.raises(ValueError, match="merge 2 are longer than 5 bytes"):
+        BPETokenizer(merges)
+
+
+def test_a_file_may_go_into_folders_that_are_not_there_yet(tmp_path):
+    path = tmp_path / "one" / "two" / "tokens.json"
+    BPETokenizer([(97, 98)]).save(path)
+    assert BPETokenizer.load(path).merges == [(97, 98)]
+
+
+def test_bytes_are_256_tokens():
+    assert ByteTokenizer().vocab_size == 256
+    with pytest.raises(ValueError, match="0 to 255"):
+        ByteTokenizer().decode(torch.tensor([256]))
+
+
+def test_an_x_is_a_letter_and_fractions_and_roman_numerals_are_numbers():
+    assert split_words("XXL fits") == ["XXL", " fits"]
+    assert split_words("XXL fits né") == ["XXL", " fits", " né"]
+    assert split_words("néX½ Ⅷ") == ["néX", "½", " Ⅷ"]

@@ -150,3 +150,9 @@ def test_sampling_repeats_with_its_generator_and_gives_the_mode_back():
     assert model.training
     sample(model.eval(), LABELS, torch.Generator())
     assert not model.training
+
+
+def test_the_decoder_has_the_widths_of_the_encoder_in_reverse():
+    model = ConditionalVAE(ConditionalVAEConfig(latent_size=4, widths=(20, 12)))
+    sizes = [(layer.in_features, layer.out_features) for layer in model.decoder[::2]]
+    assert sizes == [(14, 12), (12, 20), (20, 784)]

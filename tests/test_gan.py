@@ -253,3 +253,9 @@ def test_a_point_generator_learns_the_place_of_the_data():
         update(generator, batch, lambda g, b: generator_loss(g, b, discriminator), optimizers[0])
     points = sample(generator, 1000, torch.Generator().manual_seed(0))
     assert (points.mean(dim=0) - centre).norm() < 1.0  # it began 3.6 away
+
+
+def test_weights_start_with_the_deviation_of_he_for_this_bend():
+    torch.manual_seed(0)
+    weight = leaky_layers((500, 500))[0].weight  # 250,000 draws: a standard error of 0.14 %
+    assert weight.std().item() == pytest.approx((2 / (1 + 0.2**2) / 500) ** 0.5, rel=0.007)

@@ -314,3 +314,47 @@ BAD = [
 def test_bad_input_names_value_and_cure(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        lambda x: generation.keep_top_k(x, 3),
+        lambda x: generation.keep_top_p(x, 0.8),
+        lambda x: generation.keep_min_p(x, 0.1),
+    ],
+)
+def test_filters_take_more_than_two_axes(keep):
+    assert keep(LOGITS.unflatten(0, (5, 10))).equal(keep(LOGITS).unflatten(0, (5, 10)))
+
+
+def test_at_the_edge_a_share_that_is_just_reached_is_enough_and_a_penalty_of_1_changes_nothing():
+    kept = generation.keep_top_p(torch.zeros(1, 4), 0.5)  # a quarter each: two hold the half
+    assert kept.tolist() == [[0, 0, generation.NEVER, generation.NEVER]]
+    assert_close(generation.penalize_repetition(LOGITS, SEEN, 1.0), LOGITS)
+    assert generation.penalize_repetition(LOGITS, SEEN, 0.5).isfinite().all()
+    sliding = generation.reread(a_gpt(context_size=8), context_size=8)
+    assert generation.generate(sliding, torch.zeros(1, 8, dtype=torch.int64), 1).shape == (1, 1)
+
+
+def test_speculation_follows_its_seed_alone():
+    draft = generation.reread(lambda tokens: torch.zeros(*tokens.shape, 3))
+    texts = []
+    for other in (0, 1):
+        torch.manual_seed(other)
+        texts += generation.speculate(
+            a_chain(), draft, torch.tensor([[0]]), 40, 3, seeded(), forget=keep_all_tokens
+        )
+    assert texts[0].equal(texts[2]) and texts[1] == texts[3]
+
+
+def test_speculation_adjusts_the_draft_too_and_shows_all_tokens_so_far():
+    def never_twice(logits, seen):
+        return logits.scatter(1, seen, generation.NEVER)
+
+    flat, prompt = generation.reread(lambda tokens: torch.zeros(*tokens.shape, V)), PROMPT[:1, :1]
+    text, calls = generation.speculate(
+        flat, flat, prompt, 6, 2, seeded(), never_twice, keep_all_tokens
+    )
+    assert len(torch.cat([prompt, text], dim=1).unique()) == V
+    assert calls == 2  # the draft is the model, so each of its guesses stays

@@ -58,3 +58,8 @@ def test_nothing_to_predict_is_refused():
         nats_per_token(unsure, [])
     with pytest.raises(ValueError, match="1 tokens"):
         nats_per_token_carried(counting, TOKENS[:1])
+
+
+def test_a_text_of_two_tokens_has_one_to_predict():
+    extend = lambda tokens, memory: (torch.zeros(*tokens.shape, 4), memory)  # noqa: E731
+    assert nats_per_token_carried(extend, torch.tensor([1, 2])) == pytest.approx(math.log(4))

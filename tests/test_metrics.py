@@ -119,3 +119,28 @@ def test_perplexity_of_equal_counts_is_their_number_and_of_a_single_kind_1():
 def test_perplexity_without_counts_says_so(counts):
     with pytest.raises(ValueError, match="counted"):
         perplexity(torch.tensor(counts))
+
+
+def test_a_shift_of_both_changes_no_squared_error():
+    x, y = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(squared_error(x + 5, y + 5), squared_error(x, y))
+
+
+def test_one_neighbour_or_all_items_may_be_asked_for():
+    items = torch.tensor([[0.0], [1.0], [3.0]])
+    distances, indices = nearest_neighbours(torch.tensor([[2.9]]), items)
+    assert indices.tolist() == [[2]] and distances.item() == pytest.approx(0.1, abs=1e-5)
+    assert nearest_neighbours(torch.tensor([[2.9]]), items, k=3)[1].tolist() == [[2, 1, 0]]
+
+
+def test_squared_correlations_depend_on_no_unit():
+    codes, factors = torch.randn(2, 50, 2, generator=torch.Generator().manual_seed(0))
+    small = squared_correlations(1e-2 * codes, 1e-2 * factors)
+    torch.testing.assert_close(small, squared_correlations(codes, factors))
+
+
+def test_two_numbers_one_count_and_a_variance_at_the_threshold():
+    assert sap_score(torch.eye(2)) == 1
+    assert perplexity(torch.tensor([0, 1])) == 1
+    means = torch.tensor([[-1.0], [1.0]])  # variance 2
+    assert not active_units(means, threshold=2.0) and active_units(means, threshold=1.9)

@@ -149,3 +149,10 @@ def test_it_learns_two_far_hills_from_one_batch():
     assert_close(
         model.logits.softmax(0).sort().values, torch.tensor([0.25, 0.75]), atol=0.01, rtol=0
     )
+
+
+def test_as_many_items_as_components_are_enough_to_start():
+    x = torch.tensor([[0.0, 1.0], [2.0, 5.0]])
+    model = Mixture(MixtureConfig(components=2, dims=2))
+    model.start_from(x)
+    assert_close(model.means.sort(dim=0).values.detach(), x)

@@ -86,3 +86,11 @@ def test_one_schedule_moves_all_rates():
 def test_what_is_no_matrix_is_refused():
     with pytest.raises(ValueError, match=r"shape \(3,\)"):
         Muon([nn.Parameter(torch.zeros(3))], [], rate=0.1)
+
+
+def test_no_weight_decays_but_the_matrices_by_a_tenth_of_the_rate():
+    matrix, bias = nn.Parameter(torch.ones(3, 4)), nn.Parameter(torch.ones(3))
+    matrix.grad, bias.grad = torch.zeros(3, 4), torch.zeros(3)
+    Muon([matrix], [{"params": [bias], "lr": 0.5}], rate=0.5).step()
+    torch.testing.assert_close(matrix.detach(), torch.full((3, 4), 1 - 0.5 * 0.1))
+    torch.testing.assert_close(bias.detach(), torch.ones(3))

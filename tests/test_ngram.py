@@ -121,3 +121,7 @@ def test_a_cycle_is_continued():
 def test_bad_input_is_an_error(tokens, order, words):
     with pytest.raises(ValueError, match=words):
         NGram(tokens, V, order)
+
+
+def test_a_text_as_long_as_the_order_is_enough():
+    assert NGram(TEXT[:3], V, 3).logits(TEXT[None, :5]).isfinite().all()

@@ -148,3 +148,15 @@ def test_a_fixed_batch_is_learned_in_seconds():
     for _ in range(200):
         last = update(model, batch, prior_loss, optimizer)["loss"]
     assert last < 0.25 * 49 * math.log(12)
+
+
+def test_a_block_bends_before_each_map_and_sees_the_features_of_its_own_place():
+    block = small_model().blocks[0]
+    kinds = [type(layer).__name__ for layer in block.change]
+    assert kinds == ["SiLU", "MaskedConv2d", "SiLU", "Conv2d"]
+    x = torch.randn(1, 8, 7, 7)
+    other = x.clone()
+    other[:, :, 3, 4] += 1
+    moved = (block.change(x) != block.change(other)).any(dim=1)[0].nonzero().tolist()
+    assert moved[0] == [3, 4]  # and then later places
+    assert type(small_model().to_logits[0]).__name__ == "SiLU"

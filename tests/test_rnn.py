@@ -233,3 +233,22 @@ def test_equal_generators_give_equal_samples():
         sample(model.extend, prompt, 20, torch.Generator().manual_seed(4)) for _ in range(2)
     )
     assert torch.equal(first, second) and first.shape == (2, 20)
+
+
+def test_sampling_remembers_all_that_it_has_written():
+    def count(tokens, read=0):
+        """A model that is sure of one thing: how many tokens it has read."""
+        read += tokens.shape[1]
+        return 50 * F.one_hot(torch.full_like(tokens, read), V).float(), read
+
+    text = tokens_of(length=2)
+    drawn = sample(count, text, 5, torch.Generator(), temperature=0)
+    assert drawn.tolist() == [[2, 3, 4, 5, 6]] * B
+
+
+def test_the_temperature_is_1_unless_said_otherwise():
+    drawn = [
+        sample(model_of().extend, tokens_of(), 20, torch.Generator().manual_seed(3), *temperature)
+        for temperature in ((), (1.0,))
+    ]
+    assert torch.equal(*drawn)

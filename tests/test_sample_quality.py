@@ -132,3 +132,32 @@ def test_precision_and_recall_of_four_points_by_hand():
     real = torch.tensor([[0.0], [1.0], [2.0], [10.0]])  # first neighbours at 1, 1, 1, 8
     generated = torch.tensor([[2.5], [12.0], [30.0], [31.0]])  # at 9.5, 9.5, 1, 1
     assert precision_recall(real, generated, k=1) == (0.5, 1.0)
+
+
+def test_the_fewest_items_that_are_allowed_are_enough():
+    x = normal(5, 4, 0)
+    assert frechet_distance(x, x) == pytest.approx(0, abs=1e-6)
+    assert precision_recall(x[:2], x[:2], k=1) == (1.0, 1.0)
+
+
+def test_an_item_at_the_distance_of_the_neighbour_still_lies_among_them():
+    real, generated = torch.tensor([[0.0], [1.0]]), torch.tensor([[2.0], [30.0]])
+    assert precision_recall(real, generated, k=1)[0] == 0.5
+
+
+def test_three_neighbours_and_blocks_of_a_thousand_unless_said_otherwise():
+    real, made = normal(2000, 2, 0), normal(2000, 2, 1) + 1
+    assert precision_recall(real[:200], made[:200]) == precision_recall(real[:200], made[:200], k=3)
+    assert kernel_distance(real, made) == kernel_distance(real, made, block=1000)
+
+
+@pytest.mark.parametrize("distance", [frechet_distance, kernel_distance, precision_recall])
+def test_the_second_set_needs_rows_too(distance):
+    good = normal(2500, 4, 0)
+    with pytest.raises(ValueError, match="need features"):
+        distance(good, good[:, :, None])
+
+
+def test_blocks_without_a_partner_are_left_out():
+    x, y = normal(4, 3, 0), normal(9, 3, 1)
+    assert kernel_distance(x, y, block=2) == kernel_distance(x, y[:4], block=2)

@@ -5,7 +5,13 @@ import math
 import pytest
 import torch
 
-from course_utils.text_quality import copied_share, distinct_share, judge_nats, repeated_share
+from course_utils.text_quality import (
+    copied_share,
+    distinct_share,
+    judge_nats,
+    number_grams,
+    repeated_share,
+)
 
 
 def tokens(*rows):
@@ -73,3 +79,13 @@ def test_a_judge_that_knows_nothing_says_ln_v():
 def test_bad_input_names_value_and_cure(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_different_pairs_get_different_numbers():
+    pairs = torch.cartesian_prod(torch.arange(4), torch.arange(4))
+    assert len(number_grams(pairs).unique()) == 16
+
+
+def test_repetition_is_counted_in_fours_unless_said_otherwise():
+    text = tokens("abcdabcd")  # 5 grams of four, the last is the first
+    assert repeated_share(text) == pytest.approx(1 / 5)

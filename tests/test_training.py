@@ -1,5 +1,6 @@
 """The atom: one contract, means weighted by items, modes given back, nothing lost on interrupt."""
 
+import pytest
 import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -239,3 +240,37 @@ def test_progress_writes_to_stdout_and_says_how_much_is_left(capsys):
     shown = capsys.readouterr()
     assert "training: 100%" in shown.out and "loss=2" in shown.out
     assert shown.err == ""
+    lines = shown.out.replace("\r", "\n").splitlines()
+    assert shown.out.isascii() and max(map(len, lines)) == 100  # fits a notebook and any font
+
+
+def test_the_number_format_reaches_every_product_and_is_float32_by_itself():
+    x, y = small_problem()
+    model, seen = linear_model(), []
+
+    def loss_fn(model, batch):
+        seen.append(model(batch[0]).dtype)
+        return regression_loss(model, batch)
+
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    for dtype in (torch.float16, torch.bfloat16):
+        update(model, (x, y), loss_fn, optimizer, dtype)
+        train_epoch(model, [(x, y)], loss_fn, optimizer, dtype=dtype)
+        evaluate(model, [(x, y)], loss_fn, dtype)
+        assert seen == [dtype] * 3
+        seen.clear()
+    update(model, (x, y), loss_fn, optimizer)
+    evaluate(model, [(x, y)], loss_fn)
+    assert seen == [torch.float32] * 2
+
+
+def test_an_average_without_memory_is_the_model_and_one_that_never_moves_is_refused():
+    model = linear_model()
+    average = MovingAverage(model, decay=0.0)
+    with torch.no_grad():
+        model.weight += 1
+    average.update(model)
+    torch.testing.assert_close(average.model.weight, model.weight)
+    for decay in (1.0, 1.5, -0.1):
+        with pytest.raises(ValueError, match="decay"):
+            MovingAverage(model, decay=decay)

@@ -200,3 +200,42 @@ def test_every_weight_is_trained_once_and_matrices_of_blocks_by_muon():
     assert len(matrices) == 2 * 4 and all(weight.ndim == 2 for weight in matrices)
     shapes = {tuple(weight.shape) for weight in others[0]["params"]}
     assert shapes == {(2, 64)} and [group["lr"] for group in others] == [0.1, 0.01]
+
+
+def test_a_new_model_has_the_weights_that_it_shall_start_with():
+    torch.manual_seed(0)
+    model = GPT(GPTConfig(vocab_size=200, context_size=12, layers=2, heads=3, width=48))
+    for name, weight in model.named_parameters():
+        if name.endswith("distance_bias"):  # -4^-n for each token of distance
+            slopes = torch.tensor([[1.0], [1 / 4], [1 / 16]])
+            torch.testing.assert_close(weight.detach(), -slopes * torch.arange(12))
+        elif name.endswith(
+            ("token_embedding.weight", "to_logits.weight", "to_qkv.weight", "mlp.0.weight")
+        ):
+            # at least 6,912 draws: 5 standard errors are 4.3 %
+            assert weight.std().item() == pytest.approx(0.02, rel=0.045), name
+        elif "norm" in name:
+            assert (weight == name.endswith("weight")).all(), name
+        else:  # biases, places, and where a block adds
+            assert (weight == 0).all(), name
+
+
+def test_each_distance_has_its_own_bias_the_place_itself_has_the_first():
+    torch.manual_seed(0)
+    attention = Attention(CONFIG)
+    with torch.no_grad():
+        attention.distance_bias.normal_()
+    q, k, v = torch.randn(3, 2, 2, 5, 8)
+    back = torch.arange(5)[:, None] - torch.arange(5)
+    bias = attention.distance_bias[:, back.clamp(min=0)].masked_fill(back < 0, float("-inf"))
+    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+    wanted = attention.to_out(mixed.transpose(1, 2).flatten(2))
+    torch.testing.assert_close(attention.look_back(q, k, v), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_single_block_reads_on_too():
+    model = awake(GPTConfig(vocab_size=11, context_size=12, layers=1, heads=2, width=16))
+    tokens = some_tokens(2, 9)
+    _, memory = model.extend(tokens[:, :4])
+    later, _ = model.extend(tokens[:, 4:], memory)
+    torch.testing.assert_close(later, model(tokens)[:, 4:], rtol=1e-4, atol=1e-5)

@@ -321,3 +321,32 @@ def test_one_batch_is_learned_in_seconds(kind):
     losses = [update(model, batch, vae_loss, optimizer)["loss"].item() for _ in range(200)]
     assert losses[0] == pytest.approx(784 * math.log(2), rel=0.02)  # untrained: it knows nothing
     assert min(losses[-20:]) < 0.25 * losses[0]
+
+
+def test_the_decoder_has_the_widths_of_the_encoder_in_reverse():
+    for model in (VAE(VAEConfig(3, widths=(20, 10))), BentVAE(VAEConfig(3, widths=(20, 10)))):
+        layers = getattr(model.decoder, "bent", model.decoder)
+        sizes = [(layer.in_features, layer.out_features) for layer in layers[::2]]
+        assert sizes == [(3, 10), (10, 20), (20, 784)]
+
+
+def test_gaussian_pixels_cost_half_the_squared_error_plus_a_constant():
+    x, mean = random_images(2), random_images(2, seed=9)
+    error = 0.5 * (x - mean).square().flatten(1).sum(dim=1)
+    wanted = error + 784 * 0.5 * math.log(2 * math.pi)
+    torch.testing.assert_close(gaussian_nll(mean, x), wanted)
+
+
+def test_the_importance_weighted_loss_uses_the_likelihood_that_it_is_given():
+    model, batch = small_vae(), (random_images(6),)
+    torch.manual_seed(1)
+    loss = importance_weighted_loss(model, batch, k=5, nll=gaussian_nll)["loss"]
+    torch.manual_seed(1)
+    bound = importance_weighted_bound(log_weights(model, batch[0], 5, gaussian_nll))
+    torch.testing.assert_close(loss, -bound.mean())
+
+
+def test_a_binarized_loss_is_of_the_same_model():
+    seen = []
+    binarized(lambda model, batch: seen.append(model))("the model", (random_images(2),))
+    assert seen == ["the model"]

@@ -189,3 +189,29 @@ def test_inputs_a_thousand_times_too_large_give_finite_losses_and_gradients():
     loss.backward()
     assert loss.isfinite()
     assert all(w.grad.isfinite().all() for w in model.parameters() if w.grad is not None)
+
+
+def test_maps_and_bends_take_turns():
+    model = small_model()
+    kinds = [[type(layer).__name__ for layer in part] for part in (model.encoder, model.decoder)]
+    body = ["Conv2d", "ResidualBlock", "SiLU", "Conv2d"]
+    assert kinds == [body, [*body, "PixelShuffle", "Sigmoid"]]
+    for part in (model.encoder, model.decoder):
+        change = [type(layer).__name__ for layer in part[1].change]
+        assert change == ["SiLU", "Conv2d", "SiLU", "Conv2d"]
+
+
+def test_a_code_that_is_used_once_stays():
+    model = small_model()
+    x = images(1)
+    z = model.encode(x).flatten(0, 2).detach()
+    out = z - z.mean(dim=0)
+    farthest = out[out.square().sum(dim=1).argmax()]
+    model.codebook.data[:] = 1000.0  # never the nearest
+    model.codebook.data[0] = z.mean(dim=0)
+    model.codebook.data[1] = z.mean(dim=0) + 1.9 * farthest  # the nearest of that one alone
+    counts = count_codes(model, x)
+    assert counts[:2].tolist() == [48, 1]
+    before = model.codebook.detach().clone()
+    assert revive_dead_codes(model, x) == 10
+    assert torch.equal(model.codebook[:2], before[:2])
