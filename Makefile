@@ -49,6 +49,7 @@ hardship: $(READY)
 	$(PY) -m tests.hardship $(ARGS)
 
 mutation: $(READY)
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'
 	$(PY) -m tests.mutation $(ARGS)
 
 figures: $(READY)

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean
 
 FOLDER = Path(__file__).parent
-FAULTS = FOLDER.parent / "tests" / "faults" / "RESULTS.md"
+TESTS = FOLDER.parent / "tests"
 GOAL = re.compile(r"\((?:must be |at most )?(<=|>=|)\s*([\d.]+(?:/\d+)?)")
 SUMMARY = (  # title, benchmark, what it measures, and the runs of either recipe
     (
@@ -84,10 +84,29 @@ def page(results: dict) -> str:
             lines += ["![CPU time against size, 1 to 8 times the smallest, on double logarithmic "]
             lines[-1] += "axes beside lines of exponent 0, 1 and 2.](growth.svg)"
             lines += ["", "Grey lines grow with exponents 0, 1 and 2.", ""]
-    if FAULTS.exists():
-        summary = FAULTS.read_text(encoding="utf-8").split("\n\n")[1]
-        lines += ["## tests", "", summary.split(" Written by")[0], ""]
+    lines += ["## tests", "", *_tests()]
     return "\n".join(lines)
+
+
+def _tests() -> list[str]:
+    """What the tests notice: planted faults, changes of the code, and hardships from outside."""
+    faults, mutation, hardship = (
+        (TESTS / name / "RESULTS.md").read_text(encoding="utf-8")
+        for name in ("faults", "mutation", "hardship")
+    )
+    planted = faults.split("\n\n")[1].split(" Written by")[0]
+    together = re.search(r"^\| all \|.*$", mutation, re.MULTILINE)[0]
+    _, _, tried, noticed, *_, score, corrected = (x.strip() for x in together.strip("|").split("|"))
+    return [
+        f"**Planted faults** (tests/faults): {planted}",
+        "",
+        f"**Mutation testing** (tests/mutation): of {tried} small changes of the code {noticed} "
+        f"are noticed, {score}; without those that no test can tell from the code, {corrected}.",
+        "",
+        "**Hardships** (tests/hardship):",
+        "",
+        hardship.partition("\n\n")[2],
+    ]
 
 
 def _goals(results: dict) -> list[str]:
