@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
@@ -50,11 +51,8 @@ def fit_exponent(sizes: list[float], costs: list[float]) -> tuple[float, float]:
     """
     if len(sizes) != len(costs) or len(sizes) < 3 or min(*sizes, *costs) <= 0:
         raise ValueError(f"need 3 or more pairs of positive numbers, got {sizes} and {costs}")
-    x, y = (torch.tensor(values, dtype=torch.float64).log() for values in (sizes, costs))
-    x, y = x - x.mean(), y - y.mean()
-    exponent = (x @ y) / (x @ x)
-    variance = (y - exponent * x).square().sum() / (len(sizes) - 2)
-    return exponent.item(), (variance / (x @ x)).sqrt().item()
+    line, covariance = np.polyfit(np.log(sizes), np.log(costs), deg=1, cov=True)
+    return float(line[0]), float(covariance[0, 0] ** 0.5)
 
 
 class FlopCount(TorchDispatchMode):

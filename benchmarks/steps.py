@@ -38,14 +38,13 @@ from statistics import median
 
 import psutil
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.profiler import profile, record_function
 
 from benchmarks._measure import FlopCount, fresh, peak_memory
 from benchmarks.autoencoder import tutorial_loader
 from benchmarks.gan import plain_critic, plain_generator, plain_penalty
-from benchmarks.text import PlainGPT, shakespeare
+from benchmarks.text import PlainGPT, plain_step, shakespeare
 from benchmarks.vae import PlainVAE, plain_loss
 from course_utils.data.batches import Batches
 from course_utils.data.images import load_images
@@ -228,15 +227,7 @@ def usual_gpt(_: torch.dtype) -> Steps:
     model = PlainGPT(V)
     adam = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=0.1)
     while True:
-        starts = torch.randint(len(text) - 64, (12,))
-        x = torch.stack([text[i : i + 64] for i in starts])
-        y = torch.stack([text[i + 1 : i + 65] for i in starts])
-        loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten())
-        adam.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        adam.step()
-        yield x.numel()
+        yield plain_step(model, text, adam)
 
 
 DEEP = AutoencoderConfig(latent_size=32)

@@ -77,16 +77,22 @@ def plain(train: Tensor, vocab_size: int, seed: int, steps: int = 2000) -> tuple
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps - 100, eta_min=1e-4)
     schedule = torch.optim.lr_scheduler.SequentialLR(optimizer, [warm, decay], [100])
     for _ in range(steps):
-        starts = torch.randint(len(train) - 64, (12,))
-        x = torch.stack([train[i : i + 64] for i in starts])
-        y = torch.stack([train[i + 1 : i + 65] for i in starts])
-        loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten())
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        plain_step(model, train, optimizer)
         schedule.step()
     return model.eval(), time.process_time() - start
+
+
+def plain_step(model: nn.Module, train: Tensor, optimizer: torch.optim.Optimizer) -> int:
+    """One step of the plain recipe; the number of characters that it saw."""
+    starts = torch.randint(len(train) - 64, (12,))
+    x = torch.stack([train[i : i + 64] for i in starts])
+    y = torch.stack([train[i + 1 : i + 65] for i in starts])
+    loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten())
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    return x.numel()
 
 
 def ours(
@@ -104,7 +110,7 @@ def ours(
     """
     torch.manual_seed(seed)
     model, start = GPT(config), time.process_time()
-    for block in model.blocks:
+    for block in model.blocks if dropout else ():
         block.attention.to_out = nn.Sequential(block.attention.to_out, nn.Dropout(dropout))
         block.mlp.append(nn.Dropout(dropout))
     matrices, others = parameter_groups(model, 1e-2)

@@ -162,7 +162,5 @@ def page(rows: dict[str, list[str]]) -> str:
 
 
 if __name__ == "__main__":
-    os.environ["COURSE_PROGRESS"] = (
-        os.devnull
-    )  # what is answered here is not the learner's progress
+    os.environ["COURSE_PROGRESS"] = os.devnull  # no answer given here is a learner's
     sys.exit(main())
