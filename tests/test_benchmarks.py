@@ -83,7 +83,7 @@ def test_a_measurement_that_fails_shows_its_error():
 
 
 def test_shares_add_up_and_the_dearest_operator_comes_first():
-    a = torch.rand(400, 400)
+    a = torch.rand(1500, 1500)  # 7 Gflop: far dearer than to start an operator, or to profile it
 
     def products():
         while True:
