@@ -125,14 +125,15 @@ def test_a_goal_is_read_from_the_name(what, runs, expected):
 def test_a_page_has_goals_first_and_a_row_with_columns_for_names_with_a_bar():
     values = {
         "loss (must be <= 2)": [1.0, 3.0],
-        "net, 1 thread | CPU ms": [4.0],
+        "net, 1 thread | CPU ms, x 2": [4.0],
         "net, 1 thread | dearest": ["mm 50"],
     }
     result = {"what": "A toy.", "seeds": 2, "minutes": 0.1, "machine": "a toy", "values": values}
     lines = page({"toy": result}).splitlines()
     goal = lines.index("| toy | loss (must be <= 2) | 2 (1 to 3) | 1 of 2 |")
     assert goal < lines.index("## toy")
-    header = lines.index("| | CPU ms | dearest |")
+    assert not any(line.startswith("| toy | net") for line in lines)  # a field is no ratio
+    header = lines.index("| | CPU ms, x 2 | dearest |")
     assert lines[header + 2] == "| net, 1 thread | 4 | mm 50 |"
 
 
