@@ -46,7 +46,8 @@ def train(
 ) -> float:
     """Train as notebook 01 does, in batches of `size`; return the CPU seconds it took."""
     batches = Batches(images, size=size, generator=torch.Generator().manual_seed(seed))
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, betas=(0.9, 0.99))
+    betas = (0.9, 0.99)
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, betas=betas, fused=True)
     schedule = warmup_then_decay(optimizer, len(batches) // 4, epochs * len(batches))
     start = time.process_time()
     for _ in range(epochs):
