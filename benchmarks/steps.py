@@ -18,18 +18,18 @@ products. The lower the share, the less there is to win by faster products, and 
 and larger operators. On one thread it is 20 to 60 % here, where fast prototypes of these lessons
 had reached 10 to 20 %; only the smallest networks, linear or of convolutions, stay below 25 %.
 
-What raises it. Adam as one fused operator saves the deep autoencoder a sixth to a third of its time,
-and is used there since this was measured (the row without it stands below); a VQ-VAE gains nothing.
-Batches four times as large help the small networks (both GANs, the autoencoder, least the GPT), but
-take fewer steps a pass, so that they learn less in it; for the LSTM, they share out Muon, whose
-products do not depend on the batch.
+What raises it. Adam as one fused operator saves the deep autoencoder a sixth to a third of its
+time, and is used there since this was measured (the row without it stands below); a VQ-VAE gains
+nothing. Batches four times as large help the small networks (both GANs, the autoencoder, least the
+GPT), but take fewer steps a pass, so that they learn less in it; for the LSTM, they share out Muon,
+whose products do not depend on the batch.
 
 bfloat16, where the processor has a unit for it, multiplies matrices several times as fast, and does
-the rest of a step no faster, with conversions on top. Here the VAE, the GAN and the GPT gain a fifth
-to two fifths of their time, the LSTM a sixth; the other networks gain or lose, by as much as the
-speed of this machine changes from run to run. That is too little to let a class
-of students get different numbers, so the lessons train in float32 everywhere: a laptop without such
-a unit misses nothing.
+the rest of a step no faster, with conversions on top. Here the VAE, the GAN and the GPT gain a
+fifth to two fifths of their time, the LSTM a sixth; the other networks gain or lose, by as much as
+the speed of this machine changes from run to run. That is too little to let a class of students get
+different numbers, so the lessons train in float32 everywhere: a laptop without such a unit misses
+nothing.
 """
 
 import json
