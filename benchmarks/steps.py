@@ -15,8 +15,8 @@ elementwise work (activations, losses, Adam), which waits for memory, and the st
 hundred operators, which costs the same for a batch of 64 as for one of 256. The second is high for
 the layers of 256 and more units, low for convolutions with few channels and for attention's small
 products. The lower the share, the less there is to win by faster products, and the more by fewer
-and larger operators. On one thread it is 20 to 60 % here, where fast prototypes of these lessons
-had reached 10 to 20 %; only the smallest networks, linear or of convolutions, stay below 25 %.
+and larger operators. On one thread, in float32, it is 15 to 56 % here, where fast prototypes of
+these lessons had reached 10 to 20 %; the linear network and those of convolutions stay below 25 %.
 
 What raises it. Adam as one fused operator saves the deep autoencoder a sixth to a third of its
 time, and is used there since this was measured (the row without it stands below); a VQ-VAE gains

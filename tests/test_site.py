@@ -17,7 +17,7 @@ from course_utils.commands.notebook import lessons, read, solutions
 from docs.pages import glossary_terms, restructured, site_links
 
 DOCS = ROOT / "docs"
-SECONDS = 100  # of processor time; quiet machines need 20 to 40 (must be 60), busy ones 65
+SECONDS = 100  # of processor time: 42 alone on a slow machine (must be 60), 65 beside other jobs
 OUTSIDE = ("http:", "https:", "//")
 
 
