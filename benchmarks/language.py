@@ -6,17 +6,17 @@ measured twice: in windows of 64 characters that do not overlap, and with all it
 its end), and for the Transformers windows as long as their context, every half a window, of which
 the second half counts. The steps of a training are chosen, from the time of the first eight, to
 fill the CPU time given; LSTM and Transformers are trained as in notebooks 06 and 08, the LSTM in
-chunks twice as long. Its three passes, as in notebook 06, come first. With 360 s the
-LSTM reads the text several times, so both are given dropout there: 0.15 of what a part of a block
-adds to the path, and of what enters and leaves the LSTM (Zaremba et al. 2014, arXiv 1409.2329).
+chunks twice as long. Its three passes, as in notebook 06, come first. With 360 s the LSTM reads the
+text several times, so both are given dropout there: 0.15 of what a part of a block adds to the
+path, and of what enters and leaves the LSTM (Zaremba et al. 2014, arXiv 1409.2329).
 
-Who wins where, on this machine. After 30 s counting wins; it takes a third of a second. From 120 s on the LSTM that
-carries its state is best. In windows of 64 characters the GPT with that context is level with it
-after 360 s. Both are one seed; and the dropout was no good guess for the LSTM, which is worse
-after 360 s with it than after 120 s without (360 s without it were not tried). In these runs the
-GPT never passes the LSTM that carries, and a context of 256 is worse than one of 64 at equal time;
-the wider GPT of `long` comes as near as 0.003 nats with ten times the CPU time and more. So from which size or
-amount of text on a Transformer wins is not seen at this size.
+Who wins where, on this machine. After 30 s counting wins; it takes a third of a second. From 120 s
+on the LSTM that carries its state is best. In windows of 64 characters the GPT with that context is
+level with it after 360 s. Both are one seed; and the dropout was no good guess for the LSTM, which
+is worse after 360 s with it than after 120 s without (360 s without it were not tried). In these
+runs the GPT never passes the LSTM that carries, and a context of 256 is worse than one of 64 at
+equal time; the wider GPT of `long` comes as near as 0.003 nats with ten times the CPU time and
+more. So from which size or amount of text on a Transformer wins is not seen at this size.
 
 Seconds depend on the machine: on another one (25 November, the history of RESULTS.md) the three
 passes took 43 s (41 to 45 s), and 1.635 and 1.467 were reached after 30 and 120 s, carried.
